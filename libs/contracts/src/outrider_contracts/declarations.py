@@ -1,0 +1,140 @@
+"""What a task declares: inputs, outputs, sources. As DAG authors write it, and as services read it.
+
+`Input`, `Output` and `Source` are dict subclasses: Airflow serialises dicts (and dict subclasses in mapped tasks),
+turns dataclasses into their repr, and rebuilds plain dicts when it renders templates.
+"""
+
+import re
+from datetime import timedelta
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from outrider_contracts.model import Model
+
+Mode = Literal["files", "uris"]
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
+_DURATION = re.compile(r"(\d+)([smhdw])")
+_UNIT = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class Input(dict[str, Any]):
+    """A named thing a task reads: another task's output.
+
+    `Input(task="extract", output="orders")` names a task of the same run; with `dag` another DAG's newest sealed
+    version (`run="latest"`) or that of the same logical date (`run="same-date"`); with `team` another team's, which
+    needs a grant of both sides. `optional=True` lets the task run without it.
+    """
+
+    def __init__(
+        self,
+        task: object,
+        output: str,
+        *,
+        dag: str | None = None,
+        team: str | None = None,
+        run: Literal["same", "latest", "same-date"] | None = None,
+        optional: bool = False,
+    ) -> None:
+        task_id = getattr(task, "task_id", task)
+        super().__init__(task=task_id, output=output, dag=dag, team=team, run=run, optional=optional)
+
+
+class Output(dict[str, Any]):
+    """A named thing a task writes. `retention`: "run", "forever" or a duration such as "12h" or "7d"."""
+
+    def __init__(self, *, retention: str | None = None, required: bool = True) -> None:
+        super().__init__(retention=retention, required=required)
+
+
+class Source(dict[str, Any]):
+    """An outside system a task reads or writes through one of the team's Airflow connections."""
+
+    def __init__(self, connection: str) -> None:
+        super().__init__(connection=connection)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read "90s", "30m", "12h", "7d", "2w". Raises ValueError naming the accepted form."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no duration; write a number and a unit, for example '12h' or '7d'")
+    return timedelta(**{_UNIT[match[2]]: int(match[1])})
+
+
+class InputDeclaration(Model):
+    """An input as declared. `run` is "same" within a DAG and "latest" across DAGs unless said otherwise."""
+
+    task: str
+    output: str
+    dag: str | None = None
+    team: str | None = None
+    run: Literal["same", "latest", "same-date"] | None = None
+    optional: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> "InputDeclaration":
+        if self.team is not None and self.dag is None:
+            raise ValueError("an input of another team needs its dag too: Input(team=…, dag=…, task=…, output=…)")
+        if self.dag is not None and self.run == "same":
+            raise ValueError('an input of another DAG has no same run; use run="latest" or run="same-date"')
+        return self
+
+    @property
+    def selection(self) -> Literal["same", "latest", "same-date"]:
+        """Which of the producer's runs is meant."""
+        return self.run or ("same" if self.dag is None else "latest")
+
+
+class OutputDeclaration(Model):
+    """An output as declared; `retention` None means the team's default."""
+
+    retention: str | None = None
+    required: bool = True
+
+    @field_validator("retention")
+    @classmethod
+    def _check(cls, value: str | None) -> str | None:
+        if value is not None and value not in ("run", "forever"):
+            parse_duration(value)
+        return value
+
+
+class SourceDeclaration(Model):
+    """A connection of the team, by its id."""
+
+    connection: str
+
+
+class TaskDeclaration(Model):
+    """Everything one task declares."""
+
+    task_id: str
+    operator: str = ""
+    mapped: bool = False
+    mode: Mode = "files"
+    inputs: dict[str, InputDeclaration] = Field(default_factory=dict)
+    outputs: dict[str, OutputDeclaration] = Field(default_factory=dict)
+    sources: dict[str, SourceDeclaration] = Field(default_factory=dict)
+    destinations: dict[str, SourceDeclaration] = Field(default_factory=dict)
+
+    @field_validator("inputs", "outputs", "sources", "destinations")
+    @classmethod
+    def _names(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if not _NAME.fullmatch(name):
+                raise ValueError(
+                    f"{name!r} is no name: letters, digits, '_' and '-', at most 63, not beginning with a digit"
+                )
+        return value
+
+
+def parse_declaration(task_id: str, **declared: Any) -> TaskDeclaration:
+    """Read what an operator holds (inputs=, outputs=, …). Raises ValueError in an author's words."""
+    try:
+        return TaskDeclaration.model_validate({"task_id": task_id, **declared})
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
+        )
+        raise ValueError(f"task {task_id!r}: {faults}") from None

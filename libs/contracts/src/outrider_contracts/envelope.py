@@ -1,0 +1,107 @@
+"""CloudEvents 1.0 over Kafka in binary mode: attributes in `ce_*` headers, the value is the JSON data alone.
+
+Source: CloudEvents Kafka protocol binding 1.0.2, section 3.2.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from outrider_contracts.event import Event
+from outrider_contracts.events import event_types
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class UndecodableError(ValueError):
+    """The record can't be read; `stage` says where: headers, value or validate."""
+
+    def __init__(self, stage: str, message: str) -> None:
+        super().__init__(message)
+        self.stage = stage
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The attributes of one said fact."""
+
+    id: str
+    type: str
+    source: str
+    time: datetime | None = None
+    subject: str = ""
+    causationid: str = ""
+    traceparent: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A fact as it goes to Kafka."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = field(default=())
+
+
+def encode(event: Event, *, source: str, causationid: str = "", traceparent: str = "") -> Record:
+    """Spell *event* for Kafka. Equal events give equal ids and equal values, whoever spells them."""
+    attributes = {
+        "ce_specversion": "1.0",
+        "ce_id": event.id,
+        "ce_type": event.type,
+        "ce_source": source,
+        "ce_subject": event.key(),
+        "content-type": "application/json",
+    }
+    occurred = event.occurred_at()
+    if occurred is not None:
+        attributes["ce_time"] = occurred.isoformat().replace("+00:00", "Z")
+    if causationid:
+        attributes["ce_causationid"] = causationid
+    if traceparent:
+        attributes["traceparent"] = traceparent
+    headers = tuple((name, value.encode()) for name, value in attributes.items())
+    return Record(event.topic, event.key(), event.model_dump_json(by_alias=True).encode(), headers)
+
+
+def open_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
+    """Read the attributes. Raises UndecodableError where required ones are absent or no UTF-8."""
+    try:
+        found = {name.lower(): value.decode() for name, value in headers if value is not None}
+    except UnicodeDecodeError as error:
+        raise UndecodableError("headers", f"a header is not UTF-8: {error}") from None
+    if missing := [name for name in ("ce_id", "ce_type", "ce_source") if not found.get(name)]:
+        raise UndecodableError("headers", f"missing {', '.join(missing)}")
+    if found.get("ce_specversion") != "1.0":
+        raise UndecodableError("headers", f"ce_specversion is {found.get('ce_specversion')!r}, not '1.0'")
+    try:
+        time = datetime.fromisoformat(found["ce_time"]) if "ce_time" in found else None
+    except ValueError:
+        raise UndecodableError("headers", f"ce_time {found['ce_time']!r} is no timestamp") from None
+    return Envelope(
+        id=found["ce_id"],
+        type=found["ce_type"],
+        source=found["ce_source"],
+        time=time,
+        subject=found.get("ce_subject", ""),
+        causationid=found.get("ce_causationid", ""),
+        traceparent=found.get("traceparent", ""),
+    )
+
+
+def decode(envelope: Envelope, value: bytes | None) -> Event | None:
+    """Read the fact; None for a type this version does not know. Raises UndecodableError for anything malformed."""
+    kind = event_types().get(envelope.type)
+    if kind is None:
+        return None
+    if value is None:
+        raise UndecodableError("value", "the record has no value")
+    try:
+        return kind.model_validate_json(value)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}" for e in error.errors()[:5])
+        stage = "value" if error.errors()[0]["type"] == "json_invalid" else "validate"
+        raise UndecodableError(stage, faults) from None
