@@ -23,6 +23,14 @@ def is_free(port: int) -> bool:
     return True
 
 
+def unused_port() -> int:
+    """A port nobody listens on, for something short-lived."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 class Ports:
     """The ports of one stack, by name ("kafka", "airflow-api")."""
 

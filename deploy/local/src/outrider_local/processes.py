@@ -26,12 +26,14 @@ class Command:
     cwd: Path
     env: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
+    configuration: str = ""
+    """Text of the files it reads when it starts: a change of it is a reason to start the program again."""
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 15.0
 
     def digest(self) -> str:
         """Changes when the program would be started differently."""
-        told = [self.argv, str(self.cwd), sorted(self.env.items()), self.user]
+        told = [self.argv, str(self.cwd), sorted(self.env.items()), self.user, self.configuration]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 

@@ -1,0 +1,100 @@
+"""Programs the stack cannot fetch for itself: found, named with the command that installs them, or installed."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from outrider_local.errors import MissingPrerequisite
+
+OLDEST_JAVA = 17
+
+
+@dataclass(frozen=True)
+class Prerequisite:
+    """A program, how it is found, and the Debian packages that bring it, the first one known to apt being taken."""
+
+    says: str
+    find: Callable[[], str | None]
+    packages: tuple[str, ...]
+
+
+def find_java() -> str | None:
+    """The `java` to use: of `$JAVA_HOME`, else on PATH; None when there is none or it is too old."""
+    home = os.environ.get("JAVA_HOME")
+    for candidate in (f"{home}/bin/java" if home else None, shutil.which("java")):
+        if candidate and Path(candidate).exists() and _java_release(candidate) >= OLDEST_JAVA:
+            return candidate
+    return None
+
+
+def _java_release(java: str) -> int:
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(\d+)', said)
+    return int(found[1]) if found else 0
+
+
+def find_chromium() -> str | None:
+    """A Chromium or Chrome on PATH."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+JAVA = Prerequisite(
+    says=f"a Java runtime, version {OLDEST_JAVA} or newer",
+    find=find_java,
+    packages=("openjdk-17-jre-headless", "openjdk-21-jre-headless", "openjdk-25-jre-headless"),
+)
+MAVEN = Prerequisite(says="Maven (fetches Kafka once)", find=lambda: shutil.which("mvn"), packages=("maven",))
+CHROMIUM = Prerequisite(says="Chromium (for the page test)", find=find_chromium, packages=("chromium",))
+
+
+def require(prerequisite: Prerequisite) -> str:
+    """The program's path. Raises MissingPrerequisite naming the command that installs it."""
+    if path := prerequisite.find():
+        return path
+    raise MissingPrerequisite(
+        f"{prerequisite.says} is missing. On Debian or Ubuntu:\n"
+        f"    sudo apt-get install -y --no-install-recommends {prerequisite.packages[0]}\n"
+        "Elsewhere install it with your package manager (macOS: brew install openjdk@17 maven chromium)."
+    )
+
+
+def ensure(wanted: Iterable[Prerequisite], say: Callable[[str], None]) -> None:
+    """Have all of *wanted*. What is missing is installed on Debian or Ubuntu as root, after saying so.
+
+    Raises MissingPrerequisite where it may not be installed.
+    """
+    missing = [prerequisite for prerequisite in wanted if prerequisite.find() is None]
+    if not missing:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise MissingPrerequisite("\n".join(_told(prerequisite) for prerequisite in missing))
+    _apt("update", "-q")
+    packages = [
+        next(filter(_known_to_apt, prerequisite.packages), prerequisite.packages[0]) for prerequisite in missing
+    ]
+    say(f"installing {', '.join(p.says for p in missing)}: apt-get install -y {' '.join(packages)}")
+    _apt("install", "-y", "-q", "--no-install-recommends", *packages)
+    for prerequisite in missing:
+        require(prerequisite)
+
+
+def _told(prerequisite: Prerequisite) -> str:
+    try:
+        return require(prerequisite)
+    except MissingPrerequisite as missing:
+        return str(missing)
+
+
+def _known_to_apt(package: str) -> bool:
+    return subprocess.run(["apt-cache", "show", package], capture_output=True, check=False).returncode == 0
+
+
+def _apt(*arguments: str) -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise MissingPrerequisite(f"`apt-get {' '.join(arguments)}` failed:\n{done.stderr[-2000:]}")
