@@ -26,6 +26,8 @@ class Command:
     cwd: Path
     env: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
+    workplace: Path | None = None
+    """Directory its processes work in, for a program that hides the environment they are otherwise known by."""
     configuration: str = ""
     """Text of the files it reads when it starts: a change of it is a reason to start the program again."""
     stop_signal: signal.Signals = signal.SIGTERM
@@ -76,6 +78,8 @@ class Processes:
                 pid=child.pid,
                 born=procfs.birth(child.pid) or "gone",
                 digest=command.digest(),
+                program=command.argv[0],
+                workplace=str(command.workplace) if command.workplace else None,
                 stop_signal=command.stop_signal,
                 stop_seconds=command.stop_seconds,
             ),
@@ -96,7 +100,7 @@ class Processes:
         return record.pid if record and self.alive(name) else None
 
     def members(self, name: str) -> frozenset[int]:
-        """All living processes that belong to *name*: it, its session, and what its descendants started."""
+        """All living processes that belong to *name*: it and whatever it or its children started."""
         record = self._state.now.processes.get(name)
         if record is None:
             return frozenset()
@@ -138,22 +142,20 @@ class Processes:
     def _descendants(self, name: str, record: ProcessRecord) -> Iterator[int]:
         mark = f"{procfs.MARK}={self._mark(name)}"
         for pid in procfs.living():
-            if pid == record.pid:
-                continue
-            if mark in procfs.marks(pid) or (procfs.session(pid) == record.pid and self._works_here(pid, record)):
+            if pid != record.pid and (mark in procfs.marks(pid) or _works_there(pid, record)):
                 yield pid
-
-    def _works_here(self, pid: int, record: ProcessRecord) -> bool:
-        """PostgreSQL overwrites its environment, so its children are known by session and working directory."""
-        if procfs.birth(record.pid) not in (record.born, None):
-            return False  # the number of the leader went to somebody else, and so did the session's
-        where = procfs.working_directory(pid)
-        noted = self._state.now.notes.values()
-        return where is not None and (where.is_relative_to(self._layout.home) or str(where) in noted)
 
     def _reap(self, name: str) -> None:
         if child := self._children.get(name):
             child.poll()
+
+
+def _works_there(pid: int, record: ProcessRecord) -> bool:
+    return (
+        record.workplace is not None
+        and procfs.working_directory(pid) == Path(record.workplace)
+        and procfs.program(pid) == Path(record.program).resolve()
+    )
 
 
 def _send(pid: int, sign: int) -> None:

@@ -1,4 +1,4 @@
-"""What the system says about processes: who is alive, since when, in which session, with how much memory."""
+"""What the system says about processes: who is alive, since when, started by whom, with how much memory."""
 
 import os
 import subprocess
@@ -41,11 +41,6 @@ def living() -> Iterator[int]:
             yield int(entry.name)
 
 
-def session(pid: int) -> int | None:
-    fields = _stat(pid)
-    return int(fields[3]) if fields else None
-
-
 def marks(pid: int) -> tuple[str, ...]:
     """Marks of a stack in the environment the process was started with (children inherit them)."""
     try:
@@ -58,6 +53,13 @@ def marks(pid: int) -> tuple[str, ...]:
 def working_directory(pid: int) -> Path | None:
     try:
         return Path(os.readlink(PROC / str(pid) / "cwd"))
+    except OSError:
+        return None
+
+
+def program(pid: int) -> Path | None:
+    try:
+        return Path(os.readlink(PROC / str(pid) / "exe"))
     except OSError:
         return None
 

@@ -18,6 +18,8 @@ class ProcessRecord(BaseModel):
     pid: int
     born: str = Field(description="boot id and start time, as procfs.birth() says it")
     digest: str = Field(description="of the command it was started with")
+    program: str
+    workplace: str | None = None
     stop_signal: int
     stop_seconds: float
 
