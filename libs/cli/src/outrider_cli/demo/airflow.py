@@ -1,0 +1,94 @@
+"""What a person does in Airflow's UI, over its REST API: unpause, trigger, look, clear, delete."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+ENDED = frozenset({"success", "failed"})
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """One task instance as Airflow shows it."""
+
+    task_id: str
+    map_index: int
+    state: str
+    try_number: int
+
+    @property
+    def label(self) -> str:
+        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
+
+
+class AirflowUser:
+    """A person signed in to Airflow. Raises httpx.HTTPStatusError with Airflow's own words where it refuses."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    @classmethod
+    def sign_in(cls, base_url: str, username: str, password: str) -> Self:
+        """Sign in with a password."""
+        client = httpx.Client(base_url=base_url, timeout=30.0)
+        answer = client.post("/auth/token", json={"username": username, "password": password})
+        answer.raise_for_status()
+        client.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
+        return cls(client)
+
+    def knows(self, dag_id: str) -> bool:
+        """Whether the DAG has been parsed."""
+        answer = self._client.get(f"/api/v2/dags/{quote(dag_id, safe='')}")
+        return answer.status_code == 200
+
+    def import_errors(self) -> list[str]:
+        """What Airflow says of DAG files it could not read."""
+        found = self._ask("GET", "/api/v2/importErrors")
+        return [
+            f"{error['filename']}: {error['stack_trace'].strip().splitlines()[-1]}" for error in found["import_errors"]
+        ]
+
+    def trigger(self, dag_id: str, *, run_id: str | None = None, logical_date: datetime | None = None) -> str:
+        """Unpause the DAG and start a run; returns its id."""
+        self._ask("PATCH", f"/api/v2/dags/{quote(dag_id, safe='')}", {"is_paused": False})
+        wanted: dict[str, Any] = {"logical_date": logical_date.isoformat() if logical_date else None, "conf": {}}
+        if run_id:
+            wanted["dag_run_id"] = run_id
+        return str(self._ask("POST", f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns", wanted)["dag_run_id"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """The run's state in Airflow's words."""
+        return str(self._ask("GET", self._run(dag_id, run_id))["state"])
+
+    def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
+        """The run's task instances in the order of their ids."""
+        found = self._ask("GET", f"{self._run(dag_id, run_id)}/taskInstances?limit=1000")["task_instances"]
+        states = [TaskState(t["task_id"], t["map_index"], t["state"] or "none", t["try_number"]) for t in found]
+        return sorted(states, key=lambda task: (task.task_id, task.map_index))
+
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Clear a task so that it runs again."""
+        wanted = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "task_ids": [task_id],
+            "reset_dag_runs": True,
+            "only_failed": False,
+        }
+        self._ask("POST", f"/api/v2/dags/{quote(dag_id, safe='')}/clearTaskInstances", wanted)
+
+    def delete_run(self, dag_id: str, run_id: str) -> None:
+        """Delete a run with its task instances."""
+        self._ask("DELETE", self._run(dag_id, run_id))
+
+    def _run(self, dag_id: str, run_id: str) -> str:
+        return f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}"
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        answer = self._client.request(method, path, json=body)
+        answer.raise_for_status()
+        return dict(answer.json()) if answer.content else {}
