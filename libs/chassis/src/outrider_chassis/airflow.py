@@ -5,107 +5,35 @@ such run. Everything else that is no answer raises UnavailableError: refused con
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Self
 from urllib.parse import quote
 
 import httpx
 from outrider_bus.ports import UnavailableError
-from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-OPEN_RUN_STATES = frozenset({"queued", "running"})
-ENDED_RUN_STATES = frozenset({"success", "failed"})
-ENDED_TASK_STATES = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
-"""Task states in which nothing of the task runs or will run. `up_for_retry` ends a try, not the task."""
+from outrider_chassis.airflow_rows import (
+    ENDED_RUN_STATES,
+    ENDED_TASK_STATES,
+    OPEN_RUN_STATES,
+    Page,
+    Run,
+    T,
+    TaskInstance,
+)
+
+__all__ = ["ENDED_RUN_STATES", "ENDED_TASK_STATES", "OPEN_RUN_STATES", "AirflowApi", "Page", "Run", "TaskInstance"]
 
 PAGE = 100
 """Rows asked for at a time; Airflow's own upper bound (`[api] maximum_page_limit`) is 100 by default."""
 
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class DagVersion(_Answer):
-    """The version of the DAG's code that a run or task instance belongs to."""
-
-    id: str
-    version_number: int
-    bundle_name: str | None = None
-    bundle_version: str | None = None
-
-
-class Run(_Answer):
-    """A DAG run as Airflow holds it now. REST tells neither its clear number nor its team."""
-
-    dag_id: str
-    run_id: str = Field(validation_alias="dag_run_id")
-    state: str
-    run_type: str
-    run_after: datetime
-    logical_date: datetime | None = None
-    data_interval_start: datetime | None = None
-    data_interval_end: datetime | None = None
-    queued_at: datetime | None = None
-    start_date: datetime | None = Field(
-        default=None, description="set anew when a finished run is cleared; None while it is queued"
-    )
-    end_date: datetime | None = None
-    bundle_version: str | None = None
-    dag_versions: tuple[DagVersion, ...] = ()
-
-    @property
-    def ended(self) -> bool:
-        """Airflow holds the run as finished."""
-        return self.state in ENDED_RUN_STATES
-
-    @property
-    def dag_version(self) -> DagVersion | None:
-        """The newest version its tasks ran under."""
-        return max(self.dag_versions, key=lambda version: version.version_number, default=None)
-
-
-class TaskInstance(_Answer):
-    """A task instance (or, from `tries`, one earlier try of it) as Airflow holds it now."""
-
-    dag_id: str
-    run_id: str = Field(validation_alias="dag_run_id")
-    task_id: str
-    map_index: int = -1
-    try_number: int
-    max_tries: int = 0
-    state: str | None = None
-    start_date: datetime | None = None
-    end_date: datetime | None = None
-    logical_date: datetime | None = Field(default=None, description="absent in answers of `tries`")
-    run_after: datetime | None = None
-    operator: str | None = None
-    hostname: str | None = None
-    queue: str | None = None
-    pool: str | None = None
-    bundle_name: str | None = Field(default=None, validation_alias=AliasPath("dag_version", "bundle_name"))
-
-    @property
-    def ended(self) -> bool:
-        """Nothing of this task runs or will run, unless somebody clears it."""
-        return self.state in ENDED_TASK_STATES
-
-
-T = TypeVar("T", bound=_Answer)
-
-
-@dataclass(frozen=True)
-class Page(Generic[T]):
-    """Some rows, the token of the next page (None: this was the last), and the time at Airflow when it answered."""
-
-    items: tuple[T, ...]
-    next: str | None
-    at: datetime
+_ABSENT = re.compile(r"The (DagRun|Task Instance) with .* was not found$", re.DOTALL)
 
 
 class AirflowApi:
@@ -131,7 +59,9 @@ class AirflowApi:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -149,10 +79,17 @@ class AirflowApi:
         return found
 
     async def runs_page(
-        self, *, cursor: str = "", updated_since: datetime | None = None, states: Collection[str] = (), dag_id: str = "~"
+        self,
+        *,
+        cursor: str = "",
+        updated_since: datetime | None = None,
+        states: Collection[str] = (),
+        dag_id: str = "~",
     ) -> Page[Run]:
         """One page of runs, ordered by Airflow's row id; begin with an empty cursor."""
-        return await self._page(Run, f"/api/v2/dags/{_segment(dag_id, all_=True)}/dagRuns", "dag_runs", cursor, updated_since, states)
+        return await self._page(
+            Run, f"/api/v2/dags/{_segment(dag_id, all_=True)}/dagRuns", "dag_runs", cursor, updated_since, states
+        )
 
     def runs(
         self, *, updated_since: datetime | None = None, states: Collection[str] = (), dag_id: str = "~"
@@ -204,7 +141,12 @@ class AirflowApi:
         states: Collection[str],
         more: Mapping[str, str] | None = None,
     ) -> Page[T]:
-        parameters: dict[str, str | int | list[str]] = {"cursor": cursor, "limit": PAGE, "order_by": "id", **(more or {})}
+        parameters: dict[str, str | int | list[str]] = {
+            "cursor": cursor,
+            "limit": PAGE,
+            "order_by": "id",
+            **(more or {}),
+        }
         if updated_since is not None:
             parameters["updated_at_gte"] = updated_since.astimezone(UTC).isoformat()
         if states:
@@ -266,7 +208,10 @@ def _segment(value: str, *, all_: bool = False) -> str:
 
 
 def _json(response: httpx.Response) -> dict[str, object] | None:
-    """The body of a success; None where Airflow itself says `… was not found`."""
+    """The body of a success; None where Airflow itself says that it has no such run or task instance.
+
+    A DAG that was not found says nothing of its runs: they stay when its file goes.
+    """
     try:
         body = response.json()
     except ValueError:
@@ -274,9 +219,11 @@ def _json(response: httpx.Response) -> dict[str, object] | None:
     if response.is_success and isinstance(body, dict):
         return body
     detail = body.get("detail") if isinstance(body, dict) else None
-    if response.status_code == httpx.codes.NOT_FOUND and isinstance(detail, str) and "was not found" in detail:
+    if response.status_code == httpx.codes.NOT_FOUND and isinstance(detail, str) and _ABSENT.match(detail):
         return None
-    raise UnavailableError(f"Airflow answered {response.status_code} to {response.request.url.path}: {str(detail)[:200]}")
+    raise UnavailableError(
+        f"Airflow answered {response.status_code} to {response.request.url.path}: {str(detail)[:200]}"
+    )
 
 
 def _rows(answer: Mapping[str, object], field: str) -> list[object]:
