@@ -1,0 +1,62 @@
+"""Versions in a directory tree: a shared file system, or a laptop without S3."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
+
+from outrider_contracts.environments import Manifest
+from outrider_contracts.places import MANIFEST
+
+from outrider_stage.paths import parts
+
+
+class DirectoryStore:
+    """A `Store` beneath *root*; files appear under their names only when they are whole."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def manifest(self, version: str) -> Manifest | None:
+        """Read `_manifest.json`."""
+        try:
+            return Manifest.model_validate_json((self._root / version / MANIFEST).read_bytes())
+        except FileNotFoundError:
+            return None
+
+    def fetch(self, version: str, path: str, into: BinaryIO) -> None:
+        """Copy one file out."""
+        with self._root.joinpath(version, *parts(path)).open("rb") as stored:
+            shutil.copyfileobj(stored, into, 1 << 20)
+
+    def put(self, version: str, path: str, content: BinaryIO) -> None:
+        """Copy one file in and rename it into place."""
+        target = self._root.joinpath(version, *parts(path))
+        temporary = self._beside(target, content)
+        temporary.replace(target)
+
+    def commit(self, version: str, manifest: Manifest) -> None:
+        """Link the finished manifest into place; a link never replaces."""
+        target = self._root / version / MANIFEST
+        with tempfile.TemporaryFile() as content:
+            content.write(manifest.model_dump_json().encode())
+            content.seek(0)
+            temporary = self._beside(target, content)
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            if self.manifest(version) != manifest:
+                raise
+        finally:
+            temporary.unlink()
+
+    def _beside(self, target: Path, content: BinaryIO) -> Path:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=".outrider-", dir=target.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            shutil.copyfileobj(content, file, 1 << 20)
+            os.fchmod(file.fileno(), 0o644)
+            file.flush()
+            os.fsync(file.fileno())
+        return Path(name)

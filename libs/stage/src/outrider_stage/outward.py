@@ -1,0 +1,73 @@
+"""Out of the job: output directories become versions, the manifest last, and no link is ever followed."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from functools import partial
+
+from outrider_contracts.environments import Manifest
+from outrider_contracts.http import Environment
+
+from outrider_stage.errors import OutputNotStored
+from outrider_stage.layout import Layout
+from outrider_stage.parallel import each
+from outrider_stage.paths import open_beneath, open_directory
+from outrider_stage.ports import Store
+
+
+def stage_out(environment: Environment, store: Store, layout: Layout) -> dict[str, Manifest]:
+    """Store every output directory in its try's generation. Gives what each holds.
+
+    An existing empty directory is a version without files; an absent directory is no version. Empty sub-directories
+    are not kept. Repeating it with the same files gives the same versions. Raises OutputNotStored for links, devices,
+    sockets and names that are not UTF-8: they cannot be carried, and leaving them out would lose data silently.
+    """
+    stored = {}
+    for name, place in environment.outputs.items():
+        try:
+            root = open_directory(str(layout.output(name)))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise OutputNotStored(
+                f"output {name!r}: {layout.output(name)} is no directory: {error.strerror}"
+            ) from error
+        try:
+            files = each(partial(_put, store, place.path, root), sorted(_files(root)))
+            stored[name] = Manifest(files=tuple(files))
+            store.commit(place.path, stored[name])
+        except FileExistsError as error:
+            raise OutputNotStored(f"output {name!r}: {error} is there already with other content") from error
+        except (ValueError, OSError) as error:
+            raise OutputNotStored(f"output {name!r}: {error}") from error
+        finally:
+            os.close(root)
+    return stored
+
+
+def _files(root: int) -> Iterator[str]:
+    """Relative paths of all files beneath *root*. Raises ValueError for what cannot be carried."""
+    for at, directories, names, descriptor in os.fwalk(".", dir_fd=root, follow_symlinks=False):
+        prefix = "" if at == "." else at.removeprefix("./") + "/"
+        for name in (*directories, *names):
+            path = prefix + name
+            try:
+                path.encode()
+            except UnicodeEncodeError:
+                raise ValueError(f"the name {path!r} is not UTF-8; rename the file") from None
+            mode = os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode
+            if stat.S_ISREG(mode):
+                yield path
+            elif not stat.S_ISDIR(mode):
+                kind = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
+                raise ValueError(f"{path} is {kind}; only regular files are kept, copy its content instead")
+
+
+def _put(store: Store, version: str, root: int, path: str) -> Manifest.File:
+    with os.fdopen(open_beneath(root, path, os.O_RDONLY | os.O_NONBLOCK), "rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+        size = os.fstat(content.fileno()).st_size
+        content.seek(0)
+        store.put(version, path, content)
+        return Manifest.File(path=path, size=size, sha256=digest)
