@@ -3,8 +3,10 @@
 from outrider_local.component import Component
 from outrider_local.kafka import Kafka
 from outrider_local.postgres import Postgres
+from outrider_local.s3 import S3
+from outrider_local.topics import Topics
 
 
 def all_components() -> tuple[Component, ...]:
     """Every component of the stack."""
-    return (Kafka(), Postgres())
+    return (Kafka(), Topics(), Postgres(), S3())
