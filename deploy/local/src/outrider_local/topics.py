@@ -41,7 +41,7 @@ def apply(client: AdminClient) -> list[str]:
                 future.result(_SECONDS)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise StartFailed(f"kafka refused to make a topic: {error}") from error
+                    raise
     for granted in client.create_acls(rights()).values():
         granted.result(_SECONDS)
     return [spec.name for spec in missing]
@@ -63,7 +63,7 @@ def rights() -> list[AclBinding]:
     bindings += _allow("tenancy", ResourceType.GROUP, _TEAMS, "DESCRIBE", "DELETE", prefixed=True)
     cluster = ("ALTER", "DESCRIBE", "ALTER_CONFIGS", "DESCRIBE_CONFIGS")
     bindings += _allow("tenancy", ResourceType.BROKER, "kafka-cluster", *cluster)
-    return bindings
+    return list(dict.fromkeys(bindings))  # one that writes and reads describes twice
 
 
 def _of_topic(spec: TopicSpec) -> list[AclBinding]:
@@ -89,7 +89,10 @@ class Topics:
         """Nothing to fetch."""
 
     def start(self, stack: Stack) -> None:
-        apply(kafka.admin(stack))
+        try:
+            apply(kafka.admin(stack))
+        except KafkaException as error:
+            raise StartFailed(f"kafka refused a topic or a right: {error}") from error
 
     def ready(self, stack: Stack) -> bool:
         try:
