@@ -1,0 +1,1 @@
+"""Cluster policies (entry point `airflow.policy`)."""

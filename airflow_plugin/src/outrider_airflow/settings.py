@@ -1,0 +1,55 @@
+"""What a site tells the plugin: the section `[outrider]` of airflow.cfg (or `AIRFLOW__OUTRIDER__…`)."""
+
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything has a default; without `bootstrap_servers` nothing is published."""
+
+    bootstrap_servers: str = ""
+    kafka_username: str = ""
+    """Empty means no authentication; else SASL with SCRAM-SHA-512."""
+    kafka_password_file: str = ""
+    kafka_security_protocol: str = ""
+    """Default: SASL_PLAINTEXT with a user name, else PLAINTEXT."""
+    kafka_ca_file: str = ""
+    source: str = "airflow"
+    """The `ce_source` of all facts: which Airflow says them."""
+    spool_directory: str = "/var/tmp/outrider-spool"  # noqa: S108  it must outlive a restart
+    bundles_file: str = ""
+    """A JSON list for `[dag_processor] dag_bundle_config_list`, read anew by every task; empty: Airflow's own list."""
+    bundle_teams: dict[str, str] = field(default_factory=dict)
+    """JSON object: bundle name -> team, for a site without multi-team mode."""
+    path_rule: str = ""
+    """A regular expression with a group `team`, searched in the path of the DAG's file."""
+    tag_binds: bool = False
+    """Whether a tag `team:x` decides where neither team, bundle nor path does."""
+    default_team: str = "default"
+    """The team of a DAG nothing else binds; empty: such DAGs are not spoken of."""
+
+    @property
+    def spool(self) -> Path:
+        return Path(self.spool_directory)
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    from airflow.configuration import conf
+
+    def said(key: str, default: str) -> str:
+        return str(conf.get("outrider", key, fallback=default))
+
+    plain = Settings()
+    texts = {
+        key: said(key, getattr(plain, key)) for key, kind in Settings.__annotations__.items() if kind in (str, "str")
+    }
+    return Settings(
+        **texts,
+        bundle_teams=json.loads(said("bundle_teams", "{}")),
+        tag_binds=said("tag_binds", "False").lower() in ("true", "1", "yes", "t"),
+    )
