@@ -42,7 +42,11 @@ class GraphDeclared(AirflowEvent):
 
 
 class RunStarted(AirflowEvent):
-    """A DAG run began to run. `run_started_at` tells apart runs that were deleted and created again under one id."""
+    """A DAG run began to run. `run_started_at` tells apart runs that were deleted and created again under one id.
+
+    It is Airflow's `DagRun.start_date`, which Airflow sets anew when a *finished* run is cleared: then `RunReopened`
+    tells the new one, and it is the same run still.
+    """
 
     type: ClassVar[str] = "outrider.airflow.run-started.v1"
     run: RunKey

@@ -14,7 +14,7 @@ from outrider_contracts.model import Model
 
 Mode = Literal["files", "uris"]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
-_DURATION = re.compile(r"(\d+)([smhdw])")
+_DURATION = re.compile(r"([0-9]+)([smhdw])")
 _UNIT = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -59,7 +59,10 @@ def parse_duration(text: str) -> timedelta:
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no duration; write a number and a unit, for example '12h' or '7d'")
-    return timedelta(**{_UNIT[match[2]]: int(match[1])})
+    try:
+        return timedelta(**{_UNIT[match[2]]: int(match[1])})
+    except (OverflowError, ValueError):
+        raise ValueError(f"{text[:40]!r} is longer than any duration can be") from None
 
 
 class InputDeclaration(Model):

@@ -69,10 +69,17 @@ def encode(event: Event, *, source: str, causationid: str = "", traceparent: str
 
 def open_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
     """Read the attributes. Raises UndecodableError where required ones are absent or no UTF-8."""
-    try:
-        found = {name.lower(): value.decode() for name, value in headers if value is not None}
-    except UnicodeDecodeError as error:
-        raise UndecodableError("headers", f"a header is not UTF-8: {error}") from None
+    found: dict[str, str] = {}
+    for spelled, value in headers:
+        name = spelled.lower()
+        if value is None or not (name.startswith("ce_") or name == "traceparent"):
+            continue
+        try:
+            text = value.decode()
+        except UnicodeDecodeError as error:
+            raise UndecodableError("headers", f"{name} is not UTF-8: {error}") from None
+        if found.setdefault(name, text) != text:
+            raise UndecodableError("headers", f"{name} is there twice, with different values")
     if missing := [name for name in ("ce_id", "ce_type", "ce_source") if not found.get(name)]:
         raise UndecodableError("headers", f"missing {', '.join(missing)}")
     if found.get("ce_specversion") != "1.0":
@@ -81,6 +88,8 @@ def open_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
         time = datetime.fromisoformat(found["ce_time"]) if "ce_time" in found else None
     except ValueError:
         raise UndecodableError("headers", f"ce_time {found['ce_time']!r} is no timestamp") from None
+    if time is not None and time.tzinfo is None:
+        raise UndecodableError("headers", f"ce_time {found['ce_time']!r} has no time zone")
     return Envelope(
         id=found["ce_id"],
         type=found["ce_type"],
@@ -93,14 +102,17 @@ def open_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
 
 
 def decode(envelope: Envelope, value: bytes | None) -> Event | None:
-    """Read the fact; None for a type this version does not know. Raises UndecodableError for anything malformed."""
+    """Read the fact; None for a type this version does not know. Raises UndecodableError for anything malformed.
+
+    Open when read: fields a newer writer added are dropped, also where a model is closed for those who write it.
+    """
     kind = event_types().get(envelope.type)
     if kind is None:
         return None
     if value is None:
         raise UndecodableError("value", "the record has no value")
     try:
-        return kind.model_validate_json(value)
+        return kind.model_validate_json(value, extra="ignore")
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}" for e in error.errors()[:5])
         stage = "value" if error.errors()[0]["type"] == "json_invalid" else "validate"

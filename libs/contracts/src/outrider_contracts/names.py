@@ -12,7 +12,7 @@ _RESERVED = frozenset(
     {
         "default", "system", "platform", "airflow", "admin", "root", "public", "none", "all", "any", "global", "shared",
         "internal", "postgres", "template0", "template1", "information-schema", "tenants", "tenancy", "storage",
-        "lineage", "sweep", "outrider", "operator", "anonymous", "self", "null", "con", "aux", "nul",
+        "lineage", "sweep", "outrider", "operator", "dags-folder", "anonymous", "self", "null", "con", "aux", "nul",
     }
 )  # fmt: skip
 _RESERVED_PREFIXES = ("kube", "openshift", "aws", "pg-")
@@ -77,8 +77,8 @@ class DerivedNames:
 
     @property
     def postgres_login(self) -> str:
-        """Role the team's programs log in as."""
-        return f"{self.postgres_owner}_rw"
+        """Role the team's programs log in as. Two underscores: `team_ads_rw` is the owner of team `ads-rw`."""
+        return f"{self.postgres_owner}__rw"
 
     @property
     def postgres_schema(self) -> str:

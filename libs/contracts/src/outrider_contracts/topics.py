@@ -45,8 +45,8 @@ SHARED: tuple[TopicSpec, ...] = (
         retention_ms=365 * _DAY_MS, writers=("tenancy", "storage", "operator"), readers=("operator",),
     ),
     TopicSpec(
-        "outrider.airflow.v1", "graphs declared; runs started, reopened, finished, deleted; tries started and finished; "
-        "assets updated", "team/dag_id/run_id", partitions=12,
+        "outrider.airflow.v1", "graphs declared; runs started, reopened, finished, deleted; tries started and "
+        "finished; assets updated", "team/dag_id/run_id", partitions=12,
         retention_ms=14 * _DAY_MS, writers=("airflow", "sweep"), readers=("storage", "lineage", "sweep", "operator"),
     ),
     TopicSpec(
