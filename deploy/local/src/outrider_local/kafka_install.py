@@ -17,11 +17,6 @@ def programs(layout: Layout) -> Path:
     return layout.cache / f"kafka-{VERSION}"
 
 
-def fetched(layout: Layout) -> bool:
-    """Say whether Maven is not needed any more."""
-    return (programs(layout) / ".complete").exists()
-
-
 def fetch(layout: Layout) -> None:
     """Have the jars in the cache."""
     cache.make_once(programs(layout), _fetch)

@@ -38,6 +38,15 @@ def apply(port: int, secrets: SecretFiles) -> None:
     asyncio.run(_apply(port, secrets))
 
 
+async def run_statement(port: int, secrets: SecretFiles, statement: str) -> None:
+    """Run one statement as the superuser, outside of a transaction."""
+    connection = await _connect(port, secrets)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
 async def _connect(port: int, secrets: SecretFiles, database: str = "postgres") -> "Connection[Record]":
     return await asyncpg.connect(
         host="127.0.0.1",

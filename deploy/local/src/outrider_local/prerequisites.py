@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outrider_local.errors import MissingPrerequisite
+from outrider_local.layout import Layout
 
 OLDEST_JAVA = 17
 
@@ -49,6 +50,12 @@ JAVA = Prerequisite(
 )
 MAVEN = Prerequisite(says="Maven (fetches Kafka once)", find=lambda: shutil.which("mvn"), packages=("maven",))
 CHROMIUM = Prerequisite(says="Chromium (for the page test)", find=find_chromium, packages=("chromium",))
+
+
+def of_kafka(layout: Layout) -> tuple[Prerequisite, ...]:
+    """What the broker needs: Java, and Maven until its jars are in the cache."""
+    fetched = any(layout.cache.glob("kafka-*/.complete"))
+    return (JAVA,) if fetched else (JAVA, MAVEN)
 
 
 def require(prerequisite: Prerequisite) -> str:

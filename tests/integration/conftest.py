@@ -1,0 +1,77 @@
+"""The real components, each started once per run and only when a test asks for it, by the code `outrider up` uses."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from outrider_local import prerequisites
+from outrider_local.components import all_components
+from outrider_local.handles import Database, RunningKafka, RunningPostgres, RunningS3
+from outrider_local.removal import remove
+from outrider_local.runner import bring_up, with_needs
+from outrider_local.stack import Stack
+
+Start = Callable[..., Stack]
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """A stack of this run's own, with nothing started yet; gone afterwards (kept with OUTRIDER_KEEP=1)."""
+    # not pytest's own directory: that is private to its user, and the database server runs as another one
+    home = Path(tempfile.mkdtemp(prefix="outrider-test-"))
+    home.chmod(0o755)
+    stack = Stack.open(home)
+    yield stack
+    if os.environ.get("OUTRIDER_KEEP"):
+        return
+    remove(stack, all_components())
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def start(stack: Stack) -> Start:
+    """Start the named components of the run's stack with all they need; quick when they run already."""
+
+    def started(*names: str) -> Stack:
+        wanted = with_needs(names, all_components())
+        if "kafka" in {component.name for component in wanted}:
+            prerequisites.ensure(prerequisites.of_kafka(stack.layout), print)
+        outcome = bring_up(stack, wanted)
+
+        assert not outcome.failed, "\n".join(f"{name}: {why}" for name, why in outcome.failed.items())
+        return stack
+
+    return started
+
+
+@pytest.fixture(scope="session")
+def kafka(start: Start) -> RunningKafka:
+    """Kafka with SCRAM and the authorizer on, and no topics."""
+    return RunningKafka(start("kafka"))
+
+
+@pytest.fixture(scope="session")
+def shared_topics(start: Start) -> RunningKafka:
+    """Kafka with the shared topics and the rights of the platform's principals."""
+    return RunningKafka(start("topics"))
+
+
+@pytest.fixture(scope="session")
+def postgres(start: Start) -> RunningPostgres:
+    """PostgreSQL with the roles and databases of the services."""
+    return RunningPostgres(start("postgres"))
+
+
+@pytest.fixture(scope="module")
+def database(postgres: RunningPostgres, request: pytest.FixtureRequest) -> Database:
+    """An empty database for the tests of one module."""
+    return postgres.database(request.node.name)
+
+
+@pytest.fixture(scope="session")
+def s3(start: Start) -> RunningS3:
+    """S3 with IAM and STS, and the bucket."""
+    return RunningS3(start("s3"))
