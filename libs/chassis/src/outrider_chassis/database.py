@@ -3,13 +3,14 @@
 import asyncio
 import time
 from pathlib import Path
+from typing import TypeAlias
 
 import asyncpg
 import structlog
 
 from outrider_chassis.settings import secret
 
-Pool = asyncpg.Pool[asyncpg.Record]
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 AWAY = (OSError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError)
 """What connecting raises while PostgreSQL is not there yet."""

@@ -1,4 +1,4 @@
-"""JSON Schemas of all facts, committed in `libs/contracts/schemas` by `python -m outrider_contracts.schemas [--check]`."""
+"""JSON Schemas of all facts, kept in `libs/contracts/schemas`: `python -m outrider_contracts.schemas [--check]`"""
 
 import json
 import sys
