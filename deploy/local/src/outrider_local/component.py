@@ -11,7 +11,7 @@ class Component(Protocol):
 
     @property
     def name(self) -> str:
-        """Name in `outrider status`, of its log file and of its directory below data/."""
+        """Name in `outrider status` and of its directory below data/; its processes are called <name> or <name>-…."""
 
     @property
     def after(self) -> tuple[str, ...]:

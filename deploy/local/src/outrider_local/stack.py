@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from outrider_local import procfs
 from outrider_local.errors import StackError, StartFailed
 from outrider_local.layout import Layout, default_cache, default_home
 from outrider_local.ports import Ports
@@ -40,6 +41,15 @@ class Stack:
             secrets=SecretFiles(layout.secrets),
             processes=Processes(state, layout),
         )
+
+    def processes_of(self, component: str) -> tuple[str, ...]:
+        """Names of the processes of *component* this stack remembers to have started."""
+        return tuple(name for name in self.processes.names() if name == component or name.startswith(f"{component}-"))
+
+    def resident_bytes(self, component: str) -> int:
+        """Memory of the processes of *component* and all they started; what several share is counted once in all."""
+        pids = {pid for name in self.processes_of(component) for pid in self.processes.members(name)}
+        return sum(map(procfs.resident_bytes, pids))
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:

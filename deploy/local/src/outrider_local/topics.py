@@ -52,7 +52,7 @@ def rights() -> list[AclBinding]:
     bindings = [binding for spec in SHARED for binding in _of_topic(spec)]
     for service in SERVICES:  # consumer groups, and transactions if it ever wants them
         bindings += _allow(service, ResourceType.GROUP, service, "READ", "DESCRIBE", prefixed=True)
-    bindings += _allow("operator", ResourceType.GROUP, "operator", "READ", "DESCRIBE", prefixed=True)
+    bindings += _allow("operator", ResourceType.GROUP, "outrider.", "READ", "DESCRIBE", prefixed=True)
     for reader in ("lineage", "storage", "operator"):
         bindings += _allow(reader, ResourceType.TOPIC, _TEAMS, "READ", "DESCRIBE", prefixed=True)
     for writer in ("storage", "lineage"):
