@@ -1,0 +1,183 @@
+"""BatchTx: a batch of records, one PostgreSQL transaction (inbox, effect, outbox), then the Kafka commit."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import structlog
+from outrider_contracts.envelope import UndecodableError
+from outrider_contracts.event import Event
+
+from outrider_bus import inbox
+from outrider_bus.assignment import Assignment
+from outrider_bus.counters import Counters
+from outrider_bus.database import OutboxTx, PostgresDatabase, is_worth_repeating
+from outrider_bus.deadletters import Why, dead_letter, inbox_id
+from outrider_bus.ports import BatchHandler, Heard, RefusedError, StaleEpochError, UnavailableError
+from outrider_bus.records import Decoder, RawRecord, read
+from outrider_bus.timing import Timing, backoff
+
+_LOG = structlog.get_logger()
+
+
+class _RefusedAmongOthers(Exception):
+    """One record of several was refused; they have to be told apart."""
+
+
+@dataclass(frozen=True)
+class BatchTx:
+    """Works off batches of one group. `said_to` is the topic of its dead letters."""
+
+    group: str
+    types: frozenset[type[Event]]
+    handler: BatchHandler
+    decoder: Decoder
+    database: PostgresDatabase
+    dead_letters: str
+    counters: Counters
+
+    async def work_off(self, records: Sequence[RawRecord], assignment: Assignment) -> None:
+        """Keep the whole batch, or nothing of it. What can't be read becomes a dead letter in the same transaction."""
+        heard: list[Heard[Event]] = []
+        given_up: list[tuple[RawRecord, Why]] = []
+        for record in records:
+            try:
+                fact = read(record, self.decoder)
+            except UndecodableError as error:
+                given_up.append((record, Why(error.stage, str(error))))
+                continue
+            if fact is None or type(fact.event) not in self.types:
+                self.counters.skipped += 1
+            else:
+                heard.append(fact)
+        if not heard and not given_up:
+            return
+        async with self.database.begin() as tx:
+            keys = [(f.origin.topic, f.envelope.id) for f in heard] + [(r.topic, inbox_id(r)) for r, _ in given_up]
+            new = await inbox.take(tx.connection, self.group, keys)
+            for record, why in given_up:
+                if (record.topic, inbox_id(record)) in new:
+                    self._give_up(tx, record, why)
+            fresh = []
+            for fact in heard:
+                if (key := (fact.origin.topic, fact.envelope.id)) in new:
+                    new.discard(key)
+                    fresh.append(fact)
+            if fresh:
+                await self._handle(fresh, tx)
+            if not assignment.active:
+                raise StaleEpochError("the partitions were taken away meanwhile")
+
+    async def _handle(self, fresh: Sequence[Heard[Event]], tx: OutboxTx) -> None:
+        try:
+            await self.handler(fresh, tx)
+        except RefusedError as refusal:
+            if len(fresh) > 1:  # a refusal is about one record; what it interrupted must not be kept half done
+                raise _RefusedAmongOthers from refusal
+            raise
+
+    async def give_up(self, record: RawRecord, error: Exception) -> None:
+        """Put a record that the handler or the database refuses, alone, into the dead letters."""
+        async with self.database.begin() as tx:
+            fact = read(record, self.decoder)
+            event_id = fact.envelope.id if fact else inbox_id(record)
+            if await inbox.take(tx.connection, self.group, [(record.topic, event_id)]):
+                self._give_up(tx, record, Why("handle", f"{type(error).__name__}: {error}"))
+
+    def _give_up(self, tx: OutboxTx, record: RawRecord, why: Why) -> None:
+        self.counters.dead_letters += 1
+        _LOG.warning("record given up", group=self.group, origin=str(record.origin), stage=why.stage, reason=why.reason)
+        tx.put(dead_letter(record, why, topic=self.dead_letters, group=self.group))
+
+
+class BatchRunner:
+    """Takes up to *max_records* at a time, in partition order, one batch after the other."""
+
+    def __init__(self, work: BatchTx, *, max_records: int, timing: Timing, progress: Callable[[], None]) -> None:
+        self._work = work
+        self._max_records = max_records
+        self._timing = timing
+        self._progress = progress
+        self._waiting: deque[RawRecord] = deque()
+        self._assignment = Assignment(())
+        self._arrived = asyncio.Event()
+        self._worker: asyncio.Task[None] | None = None
+        self._draining = False
+
+    def assigned(self, assignment: Assignment) -> None:
+        self._assignment = assignment
+        self._waiting.clear()
+        self._draining = False
+        self._worker = asyncio.create_task(self._guard(assignment))
+
+    def feed(self, records: Sequence[RawRecord]) -> None:
+        self._waiting.extend(records)
+        self._arrived.set()
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._waiting) >= 2 * self._max_records
+
+    async def drain(self) -> None:
+        """End the batch in hand; where that takes too long its transaction is refused by the ended assignment."""
+        self._draining = True
+        self._waiting.clear()
+        self._arrived.set()
+        if self._worker:
+            await asyncio.wait([self._worker], timeout=self._timing.drain)
+
+    async def _guard(self, assignment: Assignment) -> None:
+        try:
+            await self._run(assignment)
+        except Exception as error:  # noqa: BLE001 - a bug of the bus itself: health tells it, nothing is committed
+            self._work.counters.broken = repr(error)
+            _LOG.exception("the batch worker broke; the service should be restarted", group=self._work.group)
+
+    async def _run(self, assignment: Assignment) -> None:
+        while not self._draining:
+            if not self._waiting:
+                self._arrived.clear()
+                await self._arrived.wait()
+                continue
+            batch = [self._waiting.popleft() for _ in range(min(self._max_records, len(self._waiting)))]
+            if await self._persist(batch, assignment, alone=False):
+                for record in batch:
+                    assignment.done(record)
+                self._progress()
+
+    async def _persist(self, batch: Collection[RawRecord], assignment: Assignment, *, alone: bool) -> bool:
+        """Work the batch off, however long it takes; False where it is no longer ours to do."""
+        waits = backoff(self._timing.outage_first, self._timing.outage_cap)
+        refused: Exception | None = None
+        while assignment.active and not (self._draining and self._work.counters.is_waiting):
+            try:
+                if refused:
+                    await self._work.give_up(next(iter(batch)), refused)
+                else:
+                    await self._work.work_off(list(batch), assignment)
+            except RefusedError:
+                return True
+            except StaleEpochError:
+                return False
+            except UnavailableError as error:
+                self._work.counters.waits(str(error))
+                await asyncio.sleep(next(waits))
+            except Exception as error:  # noqa: BLE001 - a handler's bug must not stop the others' facts
+                if is_worth_repeating(error) or refused:
+                    await asyncio.sleep(next(waits))
+                elif alone:
+                    refused = error
+                else:
+                    return await self._one_by_one(batch, assignment)
+            else:
+                self._work.counters.goes_on()
+                return True
+        return False
+
+    async def _one_by_one(self, batch: Collection[RawRecord], assignment: Assignment) -> bool:
+        _LOG.warning("batch refused, working it off record by record", group=self._work.group, records=len(batch))
+        for record in batch:
+            if not await self._persist([record], assignment, alone=True):
+                return False
+        return True

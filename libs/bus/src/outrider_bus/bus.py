@@ -1,0 +1,156 @@
+"""The bus of one service: declare what it hears, start, say things in transactions, stop."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import asyncpg
+import structlog
+from aiokafka.errors import KafkaError
+from outrider_contracts import topics as registry
+from outrider_contracts.event import Event
+
+from outrider_bus.batches import BatchRunner, BatchTx
+from outrider_bus.counters import Counters
+from outrider_bus.database import PostgresDatabase
+from outrider_bus.health import Health
+from outrider_bus.kafka import KafkaAddress, make_shell
+from outrider_bus.lanes import KeyLanes
+from outrider_bus.ports import BatchHandler, Lane, LaneHandler
+from outrider_bus.records import Decoder, cloud_event
+from outrider_bus.relay import Relay
+from outrider_bus.shifts import LaneRunner
+from outrider_bus.subscription import Runner, Subscription
+from outrider_bus.timing import Timing, backoff
+
+_LOG = structlog.get_logger()
+_STALLED_SECONDS = 60.0
+
+
+class Bus:
+    """Everything a service says and hears. Dead letters of all its groups go to `outrider.dlq.<service>`."""
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        kafka: KafkaAddress,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        timing: Timing = Timing(),  # noqa: B008 - frozen
+    ) -> None:
+        self.database = PostgresDatabase(pool, service=service)
+        self._service = service
+        self._kafka = kafka
+        self._timing = timing
+        self._relay = Relay(pool, kafka, service=service, timing=timing)
+        self._subscriptions: list[tuple[Subscription, Counters]] = []
+        self._shell = make_shell(kafka, service=service, timing=timing)
+        self._running = False
+
+    def lanes(
+        self,
+        *,
+        group: str,
+        topics: Sequence[str],
+        handlers: Mapping[type[Event], LaneHandler],
+        lane: Lane,
+        concurrency: int = 32,
+        decode: Decoder = cloud_event,
+    ) -> None:
+        """Hear *topics* record by record: in order per lane, up to *concurrency* lanes at once."""
+        counters = Counters(group)
+        work = KeyLanes(group, handlers, lane, decode, self.database, self._dead_letters, counters)
+
+        def runner(progress: Callable[[], None]) -> Runner:
+            return LaneRunner(work, concurrency=concurrency, timing=self._timing, progress=progress)
+
+        self._subscribe(group, topics, "", counters, runner)
+
+    def batches(
+        self,
+        *,
+        group: str,
+        types: Collection[type[Event]],
+        handler: BatchHandler,
+        topics: Sequence[str] = (),
+        pattern: str = "",
+        decode: Decoder = cloud_event,
+        max_records: int = 500,
+    ) -> None:
+        """Hear *topics*, or all that match *pattern*, in batches: one transaction for up to *max_records*."""
+        counters = Counters(group)
+        work = BatchTx(group, frozenset(types), handler, decode, self.database, self._dead_letters, counters)
+
+        def runner(progress: Callable[[], None]) -> Runner:
+            return BatchRunner(work, max_records=max_records, timing=self._timing, progress=progress)
+
+        self._subscribe(group, topics, pattern, counters, runner)
+
+    async def start(self) -> None:
+        """Start relay and subscriptions; returns once partitions are assigned, and waits for a Kafka that is away."""
+        self._relay.start()
+        waits = backoff(self._timing.outage_first, self._timing.outage_cap)
+        while True:
+            for subscription, _ in self._subscriptions:
+                subscription.declare(self._shell)
+            try:
+                await self._shell.start()
+            except (KafkaError, OSError, TimeoutError) as error:
+                _LOG.warning("Kafka can't be reached or lacks a topic, waiting", error=repr(error))
+                await self._shell.stop()
+                self._shell = make_shell(self._kafka, service=self._service, timing=self._timing)
+                await asyncio.sleep(next(waits))
+            else:
+                break
+        for subscription, _ in self._subscriptions:
+            subscription.run()
+        self._running = True
+
+    async def stop(self) -> None:
+        """Drain: work in hand ends and is committed, what was said is carried to Kafka, then the groups are left."""
+        self._running = False
+        await asyncio.gather(*(subscription.stop() for subscription, _ in self._subscriptions))
+        await self._shell.stop()
+        await self._relay.stop()
+
+    def health(self) -> Health:
+        """How it is now."""
+        subscriptions = [s for s, _ in self._subscriptions]
+        broken = [c for _, c in self._subscriptions if c.broken]
+        polling = all(s.seconds_since_poll < _STALLED_SECONDS for s in subscriptions)
+        detail: dict[str, object] = {
+            c.group: {
+                "assigned": s.is_assigned,
+                "partitions": len(s.assignment.partitions),
+                "in_flight": s.assignment.in_flight,
+                "paused": s.assignment.paused,
+                "waiting": c.is_waiting,
+                "skipped": c.skipped,
+                "retries": c.retries,
+                "dead_letters": c.dead_letters,
+                "broken": c.broken,
+            }
+            for s, c in self._subscriptions
+        }
+        detail["relay"] = {"active": self._relay.active, "error": self._relay.error}
+        return Health(
+            ready=self._running and all(s.is_assigned for s in subscriptions),
+            alive=not broken and (polling or not self._running),
+            detail=detail,
+        )
+
+    @property
+    def _dead_letters(self) -> str:
+        return registry.dead_letters(self._service)
+
+    def _subscribe(
+        self,
+        group: str,
+        topics: Sequence[str],
+        pattern: str,
+        counters: Counters,
+        runner: Callable[[Callable[[], None]], Runner],
+    ) -> None:
+        if bool(topics) == bool(pattern):
+            raise ValueError(f"group {group} needs either topics or a pattern")
+        reader = Subscription(group=group, topics=topics, pattern=pattern, make_runner=runner, timing=self._timing)
+        self._subscriptions.append((reader, counters))

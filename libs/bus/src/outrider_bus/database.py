@@ -1,0 +1,121 @@
+"""Transactions with an outbox, on PostgreSQL. Vendor errors that mean "away" end here as UnavailableError."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import cast
+
+import asyncpg
+from outrider_contracts import topics
+from outrider_contracts.envelope import encode
+from outrider_contracts.event import Event
+
+from outrider_bus.deadletters import OutboxRow
+from outrider_bus.ports import Connection, Heard, RefusedError, UnavailableError
+from outrider_bus.records import pack_headers
+
+_WRITE_OUTBOX = """
+INSERT INTO bus.outbox (topic, id, key, value, headers)
+SELECT r.topic, r.id, r.key, r.value, r.headers::jsonb
+FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::text[])
+    WITH ORDINALITY AS r (topic, id, key, value, headers, place)
+ORDER BY r.place
+ON CONFLICT (topic, id) DO NOTHING
+"""
+
+_AWAY = ("08", "53", "57P", "25006")
+"""SQLSTATE beginnings that say nothing about the work: connection, resources, shutdown, read-only after a failover."""
+_AGAIN = ("40",)
+"""Deadlock and serialization failure: the same work may well succeed in a moment."""
+
+
+class OutboxTx:
+    """The `Tx` of one asyncpg transaction; rows are collected and written in one statement before the commit."""
+
+    def __init__(self, connection: Connection, source: str, cause: Heard[Event] | None = None) -> None:
+        self._connection = connection
+        self._source = source
+        self._cause = cause
+        self._rows: list[OutboxRow] = []
+
+    @property
+    def connection(self) -> Connection:
+        return self._connection
+
+    async def say(self, *events: Event, cause: Heard[Event] | None = None, team_copies: bool = False) -> None:
+        because = cause or self._cause
+        causation, trace = (because.envelope.id, because.envelope.traceparent) if because else ("", "")
+        for event in events:
+            record = encode(event, source=self._source, causationid=causation, traceparent=trace)
+            where = [record.topic, *([topics.team_events(event.team_id())] if team_copies else [])]
+            for topic in where:
+                self.put(OutboxRow(topic, event.id, record.key.encode(), record.value, record.headers))
+
+    async def say_raw(self, topic: str, key: str, value: bytes, headers: dict[str, str], id: str) -> None:
+        spelt = tuple((name, text.encode()) for name, text in headers.items())
+        self.put(OutboxRow(topic, id, key.encode(), value, spelt))
+
+    def put(self, row: OutboxRow) -> None:
+        """Put a ready record into the outbox."""
+        self._rows.append(row)
+
+    async def flush(self) -> None:
+        """Write what was said. Called once, before the commit."""
+        if self._rows:
+            rows, self._rows = self._rows, []
+            columns = zip(*((r.topic, r.id, r.key, r.value, pack_headers(r.headers)) for r in rows), strict=True)
+            await self._connection.execute(_WRITE_OUTBOX, *map(list, columns))
+
+
+class PostgresDatabase:
+    """Begins transactions on a pool; facts said in them name *service* as their source."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", *, service: str) -> None:
+        self._pool = pool
+        self._source = f"/outrider/{service}"
+
+    @asynccontextmanager
+    async def begin(self, cause: Heard[Event] | None = None) -> AsyncIterator[OutboxTx]:
+        """Open a transaction; leaving it commits, an exception rolls back, except RefusedError: a refusal is kept.
+
+        Raises UnavailableError where the database is away, also when the commit's fate is unknown; the inbox tells
+        on the next try.
+        """
+        try:
+            connection = await self._pool.acquire()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise UnavailableError(f"no connection to PostgreSQL: {error}") from error
+        try:
+            transaction = connection.transaction()
+            await transaction.start()
+            tx = OutboxTx(cast(Connection, connection), self._source, cause)
+            refused: RefusedError | None = None
+            try:
+                try:
+                    yield tx
+                except RefusedError as error:
+                    refused = error
+                await tx.flush()
+            except BaseException:
+                if not connection.is_closed():
+                    await transaction.rollback()
+                raise
+            await transaction.commit()
+            if refused:
+                raise refused
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            if connection.is_closed() or says(error, _AWAY):
+                raise UnavailableError(f"PostgreSQL went away: {error}") from error
+            raise
+        finally:
+            await self._pool.release(connection)
+
+
+def says(error: BaseException, states: Sequence[str]) -> bool:
+    """Whether *error* carries an SQLSTATE that begins with one of *states*."""
+    state = getattr(error, "sqlstate", None) or ""
+    return any(state.startswith(beginning) for beginning in states)
+
+
+def is_worth_repeating(error: BaseException) -> bool:
+    """Whether the database only asks for the same transaction again."""
+    return says(error, _AGAIN)

@@ -1,0 +1,33 @@
+"""The inbox: which records a group has worked off. Asking and writing are one statement: two workers can't both win."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from outrider_bus.ports import Connection
+
+_TAKE = """
+INSERT INTO bus.inbox (group_id, topic, event_id)
+SELECT DISTINCT $1, r.topic, r.event_id
+FROM unnest($2::text[], $3::text[]) AS r (topic, event_id)
+ORDER BY r.topic, r.event_id  -- one order for all, so that two batches never wait for each other crosswise
+ON CONFLICT DO NOTHING
+RETURNING topic, event_id
+"""
+_FORGET = """
+DELETE FROM bus.inbox WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM bus.inbox WHERE heard_at < now() - $1::interval LIMIT 10000))
+"""
+
+
+async def take(connection: Connection, group: str, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Enter (topic, id) pairs; gives those that are new. Undone with the transaction."""
+    if not keys:
+        return set()
+    topics, ids = zip(*keys, strict=True)
+    rows = await connection.fetch(_TAKE, group, list(topics), list(ids))
+    return {(row["topic"], row["event_id"]) for row in rows}
+
+
+async def forget(connection: Connection, days: float) -> None:
+    """Drop a portion of the entries older than any record or dead letter can be."""
+    await connection.execute(_FORGET, timedelta(days=days))

@@ -1,0 +1,133 @@
+"""KeyLanes: how one record is handled: outside effects first, then one transaction with inbox, effect and outbox.
+
+The running of lanes (order, concurrency, parking) is in `shifts`.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+
+import structlog
+from outrider_contracts.envelope import UndecodableError
+from outrider_contracts.event import Event
+
+from outrider_bus import inbox, parking
+from outrider_bus.assignment import Assignment
+from outrider_bus.counters import Counters
+from outrider_bus.database import OutboxTx, PostgresDatabase
+from outrider_bus.deadletters import Why, dead_letter, inbox_id
+from outrider_bus.ports import Heard, Lane, LaneHandler, RefusedError, StaleEpochError, Tx
+from outrider_bus.records import Decoder, RawRecord, read
+
+_LOG = structlog.get_logger()
+_LONGEST_LANE = 500
+
+
+class _AlreadyDone(Exception):
+    """The inbox knows this record."""
+
+
+@dataclass(frozen=True)
+class KeyLanes:
+    """Handles single records of one group. `dead_letters` is the topic of what is given up."""
+
+    group: str
+    handlers: Mapping[type[Event], LaneHandler]
+    lane: Lane
+    decoder: Decoder
+    database: PostgresDatabase
+    dead_letters: str
+    counters: Counters
+
+    def sort(self, record: RawRecord) -> "Job | None":
+        """Read *record* and name its lane; None where there is nothing to do. Never raises."""
+        try:
+            heard = read(record, self.decoder)
+            if heard is None or type(heard.event) not in self.handlers:
+                self.counters.skipped += 1
+                return None
+            return Job(record, _spell(self.lane(heard.event)), heard)
+        except UndecodableError as error:
+            why = Why(error.stage, str(error))
+        except Exception as error:  # noqa: BLE001 - a lane function that fails on a fact is the fact's dead letter
+            why = Why("lane", f"{type(error).__name__}: {error}")
+        return Job(record, f"!unreadable {record.topic}/{record.partition}", None, why)
+
+    async def handle(self, job: "Job", assignment: Assignment, *, parked: int | None = None) -> None:
+        """Handle one record; its inbox row and its way out of the parking lot are in the handler's transaction."""
+        if job.heard is None:
+            await self.give_up(job, job.why, parked=parked)
+            return
+
+        def begin() -> AbstractAsyncContextManager[Tx]:
+            return self._transaction(job, assignment, parked)
+
+        try:
+            await self.handlers[type(job.heard.event)](job.heard, begin)
+        except _AlreadyDone:
+            pass
+        except RefusedError as refusal:
+            _LOG.info("refused", group=self.group, event_id=job.heard.envelope.id, reason=str(refusal))
+        if parked is not None:  # a handler that wanted no transaction, or one whose work was done before
+            await self.drop(parked)
+
+    async def give_up(self, job: "Job", why: Why, *, parked: int | None = None) -> None:
+        """Write the dead letter, once, with the inbox row."""
+        async with self.database.begin() as tx:
+            if await inbox.take(tx.connection, self.group, [(job.record.topic, job.inbox_id)]):
+                self.counters.dead_letters += 1
+                origin = str(job.record.origin)
+                _LOG.warning("record given up", group=self.group, origin=origin, stage=why.stage, reason=why.reason)
+                tx.put(dead_letter(job.record, why, topic=self.dead_letters, group=self.group))
+            if parked is not None:
+                await parking.remove(tx.connection, parked)
+
+    async def park(self, lane: str, job: "Job", *, attempts: int, wait: float, reason: str) -> None:
+        """Queue a record of a sick lane durably."""
+        async with self.database.begin() as tx:
+            record, group = job.record, self.group
+            await parking.park(tx.connection, group, lane, record, attempts=attempts, wait=wait, reason=reason)
+
+    async def failed_again(self, parked: parking.Parked, *, wait: float, reason: str) -> None:
+        """Remember one more try that went wrong."""
+        async with self.database.begin() as tx:
+            await parking.failed(tx.connection, parked, wait=wait, reason=reason)
+
+    async def drop(self, seq: int) -> None:
+        """Take a parked record out that there is nothing to do for any more."""
+        async with self.database.begin() as tx:
+            await parking.remove(tx.connection, seq)
+
+    @asynccontextmanager
+    async def _transaction(self, job: "Job", assignment: Assignment, parked: int | None) -> AsyncIterator[OutboxTx]:
+        async with self.database.begin(job.heard) as tx:
+            if not await inbox.take(tx.connection, self.group, [(job.record.topic, job.inbox_id)]):
+                raise _AlreadyDone
+            if parked is not None:
+                await parking.remove(tx.connection, parked)
+            yield tx
+            if not assignment.active:
+                raise StaleEpochError("the partition was taken away meanwhile")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One record with its lane; `why` tells what is wrong with one that could not be read."""
+
+    record: RawRecord
+    lane: str
+    heard: Heard[Event] | None
+    why: Why = field(default=Why("decode", ""))
+
+    @property
+    def inbox_id(self) -> str:
+        """Its key in the inbox."""
+        return self.heard.envelope.id if self.heard else inbox_id(self.record)
+
+
+def _spell(lane: str) -> str:
+    """A lane's name as the database can keep and index it."""
+    if "\0" not in lane and len(lane) <= _LONGEST_LANE:
+        return lane
+    return f"{lane[:100]}~{hashlib.sha256(lane.encode()).hexdigest()}".replace("\0", "~")

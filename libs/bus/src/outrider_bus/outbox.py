@@ -1,0 +1,54 @@
+"""The outbox as the relay sees it: rows in the order they were said, one active relay per database."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from outrider_bus.deadletters import OutboxRow
+from outrider_bus.ports import Connection
+from outrider_bus.records import unpack_headers
+
+_NEXT = """
+SELECT seq, topic, id, key, value, headers::text AS headers
+FROM bus.outbox WHERE stuck IS NULL AND topic <> ALL ($1::text[]) ORDER BY seq LIMIT $2
+"""
+_DELETE = "DELETE FROM bus.outbox WHERE seq = ANY ($1::bigint[])"
+_SET_ASIDE = "UPDATE bus.outbox SET stuck = $2 WHERE seq = $1"
+_DEPTH = "SELECT count(*), extract(epoch FROM now() - min(said_at))::float8 FROM bus.outbox"
+_TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('outrider_bus.relay', 0))"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One row with its place in the order."""
+
+    seq: int
+    row: OutboxRow
+
+
+async def becomes_active(connection: Connection) -> bool:
+    """Whether this session is the one relay now; the lock ends with the session."""
+    return bool(await connection.fetchval(_TRY_LOCK))
+
+
+async def next_rows(connection: Connection, *, without: Collection[str], limit: int) -> list[Said]:
+    """The oldest rows, leaving out topics that can't be written now."""
+    rows = await connection.fetch(_NEXT, list(without), limit)
+    return [
+        Said(r["seq"], OutboxRow(r["topic"], r["id"], r["key"], r["value"], unpack_headers(r["headers"]))) for r in rows
+    ]
+
+
+async def delete(connection: Connection, seqs: Collection[int]) -> None:
+    """Kafka has acknowledged these."""
+    await connection.execute(_DELETE, list(seqs))
+
+
+async def set_aside(connection: Connection, seq: int, why: str) -> None:
+    """Kafka will never take this one; it stays for people to look at."""
+    await connection.execute(_SET_ASIDE, seq, why)
+
+
+async def depth(connection: Connection) -> tuple[int, float]:
+    """How many rows wait, and for how many seconds the oldest does."""
+    row = await connection.fetchrow(_DEPTH)
+    return (row[0], row[1] or 0.0) if row else (0, 0.0)

@@ -1,0 +1,79 @@
+"""Where records of sick lanes wait, durably and in order, until they can be handled or are given up."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+
+from aiokafka import TopicPartition
+
+from outrider_bus.ports import Connection
+from outrider_bus.records import RawRecord, pack_headers, unpack_headers
+
+_PARK = """
+INSERT INTO bus.parked (group_id, lane, topic, partition, "offset", said_at, key, value, headers,
+                        attempts, next_try_at, reason)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10, now() + $11, $12)
+ON CONFLICT (group_id, topic, partition, "offset") DO NOTHING
+"""
+_FIRST = """
+SELECT seq, topic, partition, "offset", said_at, key, value, headers::text AS headers, attempts, reason,
+       GREATEST(0, extract(epoch FROM next_try_at - now()))::float8 AS due_in
+FROM bus.parked WHERE group_id = $1 AND lane = $2 ORDER BY seq LIMIT 1
+"""
+_LANES = """
+SELECT DISTINCT p.lane FROM bus.parked p
+JOIN unnest($2::text[], $3::int[]) AS a (topic, partition) USING (topic, partition)
+WHERE p.group_id = $1
+"""
+_FAILED = "UPDATE bus.parked SET attempts = $2, next_try_at = now() + $3, reason = $4 WHERE seq = $1"
+_REMOVE = "DELETE FROM bus.parked WHERE seq = $1"
+
+
+@dataclass(frozen=True)
+class Parked:
+    """The first record of a sick lane: how often it was tried, and when it is due."""
+
+    seq: int
+    record: RawRecord
+    attempts: int
+    due_in: float
+    reason: str
+
+
+async def lanes(connection: Connection, group: str, partitions: Collection[TopicPartition]) -> set[str]:
+    """The lanes of *partitions* that have parked records."""
+    topics, numbers = [p.topic for p in partitions], [p.partition for p in partitions]
+    return {row["lane"] for row in await connection.fetch(_LANES, group, topics, numbers)}
+
+
+async def park(
+    connection: Connection, group: str, lane: str, record: RawRecord, *, attempts: int, wait: float, reason: str
+) -> None:
+    """Queue *record* behind what its lane has parked. Parking it again changes nothing."""
+    await connection.execute(
+        _PARK, group, lane, record.topic, record.partition, record.offset, record.timestamp, record.key, record.value,
+        pack_headers(record.headers), attempts, timedelta(seconds=wait), reason.replace("\0", "\\0"),
+    )  # fmt: skip
+
+
+async def first(connection: Connection, group: str, lane: str) -> Parked | None:
+    """What the lane has to try next; None once it is healthy."""
+    row = await connection.fetchrow(_FIRST, group, lane)
+    if row is None:
+        return None
+    record = RawRecord(
+        row["topic"], row["partition"], row["offset"], row["said_at"], row["key"], row["value"],
+        unpack_headers(row["headers"]),
+    )  # fmt: skip
+    return Parked(row["seq"], record, row["attempts"], row["due_in"], row["reason"])
+
+
+async def failed(connection: Connection, parked: Parked, *, wait: float, reason: str) -> None:
+    """One more try went wrong; the next is due in *wait* seconds."""
+    reason = reason.replace("\0", "\\0")
+    await connection.execute(_FAILED, parked.seq, parked.attempts + 1, timedelta(seconds=wait), reason)
+
+
+async def remove(connection: Connection, seq: int) -> None:
+    """It is handled or given up."""
+    await connection.execute(_REMOVE, seq)

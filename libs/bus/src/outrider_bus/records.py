@@ -1,0 +1,87 @@
+"""A record as it lies in Kafka, and how it becomes a fact. Bytes stay as they are until a decoder has judged them."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from outrider_contracts.envelope import Envelope, UndecodableError, decode, open_envelope
+from outrider_contracts.event import Event
+
+from outrider_bus.ports import Heard, Origin
+
+RawHeaders = tuple[tuple[str, bytes | None], ...]
+_LONGEST_ID = 512
+"""An inbox key has to fit a btree page; nobody who means well says a longer id."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """One record, untouched. Headers may repeat, be null, or hold bytes that are no text."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: datetime
+    key: bytes | None
+    value: bytes | None
+    headers: RawHeaders = field(default=())
+
+    @property
+    def origin(self) -> Origin:
+        """Where it lies."""
+        return Origin(self.topic, self.partition, self.offset, self.timestamp)
+
+
+Decoder = Callable[[RawRecord], tuple[Envelope, Event] | None]
+"""Reads a record. None: a type this version does not know, counted and skipped. UndecodableError: a dead letter."""
+
+
+def cloud_event(record: RawRecord) -> tuple[Envelope, Event] | None:
+    """Read a fact in CloudEvents binary mode, as all shared topics carry it."""
+    envelope = open_envelope(record.headers)
+    event = decode(envelope, record.value)
+    return None if event is None else (envelope, event)
+
+
+def read(record: RawRecord, decoder: Decoder) -> Heard[Event] | None:
+    """Decode *record* for the runners: whatever a decoder stumbles over comes out as UndecodableError."""
+    try:
+        decoded = decoder(record)
+    except UndecodableError:
+        raise
+    except Exception as error:  # whatever code of ours stumbles over in bytes from outside
+        raise UndecodableError("decode", f"{type(error).__name__}: {error}") from error
+    if decoded is None:
+        return None
+    envelope, event = decoded
+    if "\0" in envelope.id or len(envelope.id) > _LONGEST_ID:
+        raise UndecodableError("headers", f"the id is longer than {_LONGEST_ID} characters or holds a NUL")
+    return Heard(event, envelope, record.origin)
+
+
+def pack_headers(headers: RawHeaders) -> str:
+    """Headers as JSON for the database; what is no text (or holds NUL, which jsonb can't) goes as base64."""
+    return json.dumps([[name.replace("\0", "\\0"), _pack(value)] for name, value in headers])
+
+
+def unpack_headers(packed: str) -> RawHeaders:
+    """The inverse of `pack_headers`."""
+    return tuple((name, _unpack(value)) for name, value in json.loads(packed))
+
+
+def _pack(value: bytes | None) -> str | dict[str, str] | None:
+    if value is None:
+        return None
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    return {"base64": base64.b64encode(value).decode()} if "\0" in text else text
+
+
+def _unpack(value: str | dict[str, str] | None) -> bytes | None:
+    if value is None:
+        return None
+    return value.encode() if isinstance(value, str) else base64.b64decode(value["base64"])

@@ -1,0 +1,187 @@
+"""The outbox relay: carries rows to Kafka, in order per key, and deletes them once all replicas have them.
+
+A row is sent again when its acknowledgement or its deletion was lost: consumers know ids, nothing is ever left out.
+"""
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
+
+from outrider_bus import inbox, outbox
+from outrider_bus.kafka import KafkaAddress, make_producer
+from outrider_bus.outbox import Said
+from outrider_bus.routes import Routes
+from outrider_bus.timing import Timing, backoff
+
+_LOG = structlog.get_logger()
+_BATCH = 500
+_LOOK_UP_SECONDS = 2.0
+_TIDY_SECONDS = 60.0
+_FAREWELL_SECONDS = 5.0
+
+
+class Relay:
+    """One per process; of a service's processes the one that holds the advisory lock works, the others stand by."""
+
+    def __init__(
+        self, pool: "asyncpg.Pool[asyncpg.Record]", address: KafkaAddress, *, service: str, timing: Timing
+    ) -> None:
+        self._pool = pool
+        self._address = address
+        self._service = service
+        self._timing = timing
+        self._wake = asyncio.Event()
+        self._routes = Routes(self._look_up, cap=timing.unroutable_retry, opened=self._wake.set)
+        self._producer: AIOKafkaProducer | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._making = asyncio.Lock()
+        self._stopping = False
+        self._last_tidy = 0.0
+        self.active = False
+        self.error = ""
+
+    def start(self) -> None:
+        """Begin; waits for Kafka and PostgreSQL by itself."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Carry what is there, then stop. What can't be carried in time stays in the outbox."""
+        self._stopping = True
+        self._wake.set()
+        if self._task:
+            _, late = await asyncio.wait([self._task], timeout=_FAREWELL_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._routes.stop()
+        await self._drop_producer()
+
+    async def _run(self) -> None:
+        waits = backoff(self._timing.outage_first, self._timing.outage_cap)
+        while not self._stopping:
+            try:
+                async with self._pool.acquire() as connection:
+                    await self._relay(connection)
+            except Exception as error:  # noqa: BLE001 - the rows are safe; say so once and try again
+                self._trouble(repr(error))
+                await asyncio.sleep(next(waits))
+            finally:
+                self.active = False
+
+    async def _relay(self, connection: Any) -> None:
+        while not await outbox.becomes_active(connection):
+            if self._stopping:
+                return
+            await self._rest()
+
+        def wake(*_: object) -> None:
+            self._wake.set()
+
+        await connection.add_listener("bus_outbox", wake)
+        try:
+            self.active = True
+            await self._carry(connection)
+        finally:
+            if not connection.is_closed():
+                await connection.remove_listener("bus_outbox", wake)
+
+    async def _carry(self, connection: Any) -> None:
+        while True:
+            self._wake.clear()
+            rows = await outbox.next_rows(connection, without=self._routes.closed, limit=_BATCH)
+            routed = [said for said in rows if self._routes.is_open(said.row.topic)]
+            moved = await self._send(connection, routed)
+            if moved:
+                await outbox.delete(connection, moved)
+            if len(moved) == len(routed):
+                self.error = ""
+            if len(rows) == _BATCH and (moved or len(routed) < len(rows)):
+                continue
+            if self._stopping:
+                return
+            await self._tidy(connection)
+            await self._rest()
+
+    async def _rest(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), self._timing.relay_poll)
+
+    async def _send(self, connection: Any, rows: list[Said]) -> list[int]:
+        """Send all, wait for all; gives what may be deleted: per key everything before the first failure."""
+        results = await asyncio.gather(*[await self._post(said) for said in rows], return_exceptions=True)
+        held: set[tuple[str, bytes]] = set()
+        moved: list[int] = []
+        for said, result in zip(rows, results, strict=True):
+            key = (said.row.topic, said.row.key) if said.row.key is not None else None
+            if isinstance(result, BaseException):
+                await self._refused(connection, said, result)
+                if key and not isinstance(result, MessageSizeTooLargeError):
+                    held.add(key)
+            elif key not in held:
+                moved.append(said.seq)
+        return moved
+
+    async def _post(self, said: Said) -> "asyncio.Future[Any]":
+        row = said.row
+        try:
+            producer = await self._ready_producer()
+            future: asyncio.Future[Any] = await producer.send(
+                row.topic, row.value, key=row.key, headers=list(row.headers)
+            )
+        except Exception as error:  # noqa: BLE001 - judged with the others, when all have been waited for
+            future = asyncio.get_running_loop().create_future()
+            future.set_exception(error)
+        return future
+
+    async def _refused(self, connection: Any, said: Said, error: BaseException) -> None:
+        if isinstance(error, TopicAuthorizationFailedError | UnknownTopicOrPartitionError):
+            self._routes.close(said.row.topic, repr(error))
+        elif isinstance(error, MessageSizeTooLargeError):
+            _LOG.error("a record is larger than Kafka takes", topic=said.row.topic, event_id=said.row.id)
+            await outbox.set_aside(connection, said.seq, repr(error))
+        else:  # an idempotent producer may be wedged for good after a hiccup of the broker (aiokafka#1017)
+            self._trouble(repr(error))
+            await self._drop_producer()
+
+    def _trouble(self, error: str) -> None:
+        if not self.error:
+            _LOG.warning("relay waits", service=self._service, error=error)
+        self.error = error
+
+    async def _look_up(self, topic: str) -> None:
+        producer = await self._ready_producer()
+        await asyncio.wait_for(producer.partitions_for(topic), _LOOK_UP_SECONDS)
+
+    async def _ready_producer(self) -> AIOKafkaProducer:
+        async with self._making:
+            if self._producer is None:
+                producer = make_producer(self._address, service=self._service)
+                try:
+                    await producer.start()
+                except BaseException:
+                    await producer.stop()
+                    raise
+                self._producer = producer
+            return self._producer
+
+    async def _drop_producer(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer:
+            with suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(producer.stop(), _LOOK_UP_SECONDS)
+
+    async def _tidy(self, connection: Any) -> None:
+        if time.monotonic() - self._last_tidy > _TIDY_SECONDS:
+            self._last_tidy = time.monotonic()
+            await inbox.forget(connection, self._timing.inbox_days)

@@ -1,0 +1,36 @@
+"""Every waiting time of the bus in one place, and the back-off that uses them."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds, all of them. The defaults are for production; tests shorten them."""
+
+    retry_delays: tuple[float, ...] = (5, 15, 35, 65)
+    """Waits before the second, third, … try of a parked record: five tries in two minutes, then a dead letter."""
+    outage_first: float = 0.1
+    outage_cap: float = 10.0
+    """An outside system that is away is asked again after waits that double from the first to the cap."""
+    drain: float = 20.0
+    """How long work in hand may take to end when partitions are revoked or the service stops."""
+    commit_interval: float = 0.3
+    relay_poll: float = 1.0
+    """How often the relay looks without having been notified, and tries to become the active one."""
+    unroutable_retry: float = 5.0
+    """How long at most rows of an absent or forbidden topic wait before they are tried again."""
+    metadata_age: float = 2.0
+    """How often topics are listed anew: a new team's inbox is heard within this and a join."""
+    session: float = 30.0
+    heartbeat: float = 3.0
+    inbox_days: float = 45.0
+
+
+def backoff(first: float, cap: float) -> Iterator[float]:
+    """Endless waits, doubling from *first* to *cap*, each drawn from its upper half so that many are out of step."""
+    wait = first
+    while True:
+        yield random.uniform(wait / 2, wait)  # noqa: S311 - jitter is no secret
+        wait = min(cap, wait * 2)
