@@ -18,8 +18,10 @@ _OURS = """
 -- the sweep asks by updated_at, for which Airflow has no index
 CREATE INDEX IF NOT EXISTS outrider_task_instance_updated_at ON task_instance (updated_at);
 CREATE INDEX IF NOT EXISTS outrider_dag_run_updated_at ON dag_run (updated_at);
--- tenancy makes teams, and looks whether their bundles have arrived
+-- tenancy makes teams and their pools, and looks whether their bundles have arrived
 GRANT SELECT, INSERT, DELETE ON team TO tenancy;
+GRANT SELECT, INSERT, UPDATE ON slot_pool TO tenancy;
+GRANT USAGE ON SEQUENCE slot_pool_id_seq TO tenancy;
 GRANT SELECT ON dag_bundle, dag_bundle_team TO tenancy;
 """
 

@@ -4,7 +4,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,3 +106,18 @@ def _apt(*arguments: str) -> None:
     done = subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise MissingPrerequisite(f"`apt-get {' '.join(arguments)}` failed:\n{done.stderr[-2000:]}")
+
+
+def main(names: Sequence[str]) -> int:
+    """`python -m outrider_local.prerequisites java maven chromium`: have them, or say how to get them."""
+    known = {"java": JAVA, "maven": MAVEN, "chromium": CHROMIUM}
+    try:
+        ensure([known[name] for name in names], lambda text: print(text, file=sys.stderr))
+    except MissingPrerequisite as missing:
+        print(missing, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -63,6 +63,7 @@ def _tenancy(stack: Stack) -> Mapping[str, str]:
         "AIRFLOW_BUNDLES_ROOT": str(stack.layout.bundles),
         "AIRFLOW_CONNECTIONS_DIR": str(airflow_config.connections_directory(stack)),
         **_object_store(stack),
+        "STORAGE_URL": url(stack, "storage"),
         "STORAGE_PRINCIPAL_ARN": s3_users.user_arn("storage"),
         "SECRETS_DIR": str(stack.secrets.directory("teams")),
         "SIGNING_KEY_FILE": str(identities.signing_key(stack.secrets)),

@@ -1,0 +1,42 @@
+# Plain `make` lists the commands. Each does all the set-up it needs.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test test-unit test-integration test-e2e bench check
+
+# brings .venv up to date first; stops make where that fails
+SETUP = uv=$$(deploy/local/bootstrap) &&
+RUN = $(SETUP) $$uv run --no-sync
+
+help: ## list the commands
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+demo: ## start the real stack, ride two teams' DAGs through it, show what happened
+	@$(RUN) outrider demo
+
+up: ## start the real stack (Kafka, PostgreSQL, S3 with IAM, Airflow, the services)
+	@$(RUN) outrider up
+
+down: ## stop what `up` or `demo` started, and nothing else
+	@$(RUN) outrider down
+
+test: ## all tests, on the real systems
+	@$(MAKE) --no-print-directory test-unit
+	@$(MAKE) --no-print-directory test-integration
+	@$(MAKE) --no-print-directory test-e2e
+
+test-unit: ## tests without any system: seconds
+	@$(RUN) pytest tests/unit
+
+test-integration: ## each part on real Kafka, PostgreSQL and S3 with IAM
+	@$(RUN) pytest tests/integration
+
+test-e2e: ## the whole stack with Airflow, ridden end to end, and its parts killed on the way
+	@$(RUN) python -m outrider_local.prerequisites java maven chromium
+	@$(RUN) pytest tests/e2e tests/faults
+
+bench: ## the numbers of the README, on the running stack
+	@$(RUN) python benchmarks/environment_ready.py
+
+check: ## format, lint, types, layers, dependencies, locks, schemas
+	@$(SETUP) UV=$$uv deploy/local/check
