@@ -1,1 +1,1 @@
-"""."""
+"""Bootstraps, seals and clears the environments of tasks."""

@@ -1,0 +1,108 @@
+"""What the storage service shows to people: environments of a run, versions about to be removed, holds."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from outrider_contracts.environments import InputVersion, VersionKey
+from outrider_contracts.keys import TaskKey
+from outrider_contracts.model import Instant, Model
+
+VersionState = Literal["open", "sealed", "doomed", "clearing", "cleared"]
+EnvironmentState = Literal["announced", "ready", "sealed", "dropped"]
+
+
+class VersionView(Model):
+    """One version of one output, as it stands now."""
+
+    output: str
+    path: str
+    state: VersionState
+    current: bool = Field(default=False, description="what readers of this output get")
+    retention: str
+    files: int | None = None
+    bytes: int | None = None
+    due_at: Instant | None = Field(default=None, description="when it may be doomed; None: not before the run ends")
+    not_before: Instant | None = Field(default=None, description="a doomed version is deleted not before this")
+    cleared_at: Instant | None = None
+    reason: str = ""
+
+
+class EnvironmentView(Model):
+    """One generation of one task's place."""
+
+    task: TaskKey
+    try_number: int | None = Field(description="None: announced, no try has begun")
+    run_started_at: Instant
+    generation: int
+    place: str
+    state: EnvironmentState
+    outcome: Literal["success", "failed"] | None = None
+    announced_at: Instant | None = None
+    ready_at: Instant | None = None
+    sealed_at: Instant | None = None
+    inputs: dict[str, tuple[InputVersion, ...]] = Field(default_factory=dict)
+    versions: tuple[VersionView, ...] = ()
+
+
+class Environments(Model):
+    """Answer of `GET /v1/environments`."""
+
+    environments: tuple[EnvironmentView, ...] = ()
+
+
+class PendingVersion(Model):
+    """A version that will be removed, when and why, and what keeps it meanwhile."""
+
+    version: VersionKey
+    path: str
+    state: VersionState
+    due_at: Instant | None = None
+    not_before: Instant | None = None
+    bytes: int | None = None
+    reason: str
+    waiting_for: str = ""
+    held_by: tuple[str, ...] = ()
+
+
+class Frozen(Model):
+    """Whether anything may be destroyed at all."""
+
+    frozen: bool
+    reason: str = ""
+    by: str = ""
+    since: Instant | None = None
+
+
+class Pending(Model):
+    """Answer of `GET /v1/pending`, soonest first."""
+
+    frozen: Frozen
+    versions: tuple[PendingVersion, ...] = ()
+
+
+class HoldRequest(Model):
+    """Keep the versions at `path` (one version's directory, or a whole place) for `duration`, whatever is due."""
+
+    path: str
+    duration: str = "7d"
+    reason: str = ""
+
+
+class RestoreRequest(Model):
+    """Take back the doomed versions at `path` (one version's directory, or a whole place)."""
+
+    path: str
+
+
+class FreezeRequest(Model):
+    """Stop (or allow again) every removal."""
+
+    frozen: bool
+    reason: str = ""
+
+
+class Touched(Model):
+    """Paths of the versions a hold or a restore concerned."""
+
+    paths: tuple[str, ...]

@@ -1,0 +1,1 @@
+"""The ports over real technologies, one module each, `memory` beside them."""

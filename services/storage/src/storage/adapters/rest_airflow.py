@@ -1,0 +1,36 @@
+"""Airflow's own word over its REST API."""
+
+from collections.abc import Sequence
+
+from outrider_chassis.airflow import AirflowApi, TaskInstance
+from outrider_contracts.keys import RunKey
+
+from storage.domain.removal import AirflowRun
+
+_LIVE = ("scheduled", "queued", "running", "restarting", "deferred", "up_for_retry", "up_for_reschedule",
+         "awaiting_input")  # fmt: skip
+
+
+class RestAirflow:
+    """Airflow over AirflowApi."""
+
+    def __init__(self, api: AirflowApi) -> None:
+        self._api = api
+
+    async def run(self, run: RunKey) -> AirflowRun | None:
+        found = await self._api.run(run.dag_id, run.run_id)
+        if found is None:
+            return None
+        live = 0
+        async for _ in self._api.task_instances(run.dag_id, run.run_id, states=_LIVE):
+            live += 1
+        return AirflowRun(found.state, found.ended, found.start_date, live)
+
+    async def map_indexes(self, run: RunKey, task_id: str) -> Sequence[int]:
+        found = self._api.task_instances(run.dag_id, run.run_id, task_id=task_id)
+        return sorted({one.map_index async for one in found if not _partless(one)})
+
+
+def _partless(instance: TaskInstance) -> bool:
+    """No part: taken away, or what is left of a mapped task that expanded over nothing."""
+    return instance.state == "removed" or (instance.map_index < 0 and instance.state == "skipped")

@@ -1,0 +1,106 @@
+"""The HTTP routes over the same use cases. A team's own caller acts for its team alone."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+from outrider_chassis.callers import Caller, Role
+from outrider_chassis.http import CurrentCaller, ProblemError, require
+from outrider_contracts.holdings import (
+    Environments,
+    FreezeRequest,
+    Frozen,
+    HoldRequest,
+    Pending,
+    RestoreRequest,
+    Touched,
+)
+from outrider_contracts.http import (
+    Credentials,
+    CredentialsRequest,
+    EnsureRequest,
+    Environment,
+    NotReady,
+    SealRequest,
+    SealResult,
+)
+from outrider_contracts.keys import RunKey
+
+from storage.cases import ensure, people, seal, show
+from storage.cases.work import Work
+from storage.domain.refusals import Refused, Waiting
+
+
+def routes(work: Work) -> APIRouter:
+    """Every route of the service."""
+    router = APIRouter(prefix="/v1")
+
+    @router.post("/environments/ensure", response_model=Environment, responses={202: {"model": NotReady}})
+    async def ensure_(request: EnsureRequest, caller: CurrentCaller) -> Environment:
+        require(caller, Role.operator, request.task.team)
+        return await ensure.ensure(work, request)
+
+    @router.post("/environments/seal", responses={202: {"model": NotReady}})
+    async def seal_(request: SealRequest, caller: CurrentCaller) -> SealResult:
+        require(caller, Role.operator, request.task.team)
+        return await seal.seal(work, request, work.database.begin)
+
+    @router.post("/environments/credentials")
+    async def credentials(request: CredentialsRequest, caller: CurrentCaller) -> Credentials | None:
+        require(caller, Role.operator, request.task.team)
+        return await people.renew(work, request)
+
+    @router.get("/environments")
+    async def environments(
+        caller: CurrentCaller, team: str, dag_id: str, run_id: str, task_id: str | None = None
+    ) -> Environments:
+        require(caller, Role.viewer, team)
+        return await show.environments(work, _run(team, dag_id, run_id), task_id)
+
+    @router.get("/pending")
+    async def pending(caller: CurrentCaller, team: Annotated[str | None, Query()] = None) -> Pending:
+        chosen = team or caller.team
+        require(caller, Role.viewer, chosen)
+        return await show.pending(work, chosen)
+
+    @router.post("/holds")
+    async def holds(request: HoldRequest, caller: CurrentCaller) -> Touched:
+        await _may_touch(caller, request.path)
+        return Touched(paths=tuple(await people.hold(work, request, caller.subject)))
+
+    @router.post("/restore")
+    async def restore(request: RestoreRequest, caller: CurrentCaller) -> Touched:
+        await _may_touch(caller, request.path)
+        return Touched(paths=tuple(await people.restore(work, request.path, caller.subject)))
+
+    @router.post("/freeze")
+    async def freeze(request: FreezeRequest, caller: CurrentCaller) -> Frozen:
+        require(caller, Role.administrator)
+        return await people.freeze(work, request, caller.subject)
+
+    async def _may_touch(caller: Caller, path: str) -> None:
+        if caller.team is not None and path.strip().lstrip("/").split("/")[0] != caller.team:
+            require(caller, Role.operator)  # another team's path answers the same whether it is there or not
+        require(caller, Role.operator, await people.team_at(work, path))
+
+    return router
+
+
+def refused(refusal: Refused) -> JSONResponse:
+    """A business no: 409, or 404 where nothing of the kind is there."""
+    status = 404 if refusal.reason == "unknown-path" else 409
+    problem = {"code": refusal.reason, "message": refusal.message, "fix": refusal.fix}
+    return JSONResponse({"error": problem}, status)
+
+
+def waiting(wait: Waiting) -> JSONResponse:
+    """Not yet: 202, and when to ask again."""
+    answer = NotReady(waiting_for=wait.waiting_for, retry_after_seconds=wait.retry_after_seconds)
+    return JSONResponse(answer.model_dump(mode="json"), 202)
+
+
+def _run(team: str, dag_id: str, run_id: str) -> RunKey:
+    try:
+        return RunKey(team=team, dag_id=dag_id, run_id=run_id)
+    except ValueError as error:
+        raise ProblemError(422, "invalid_request", str(error)) from None

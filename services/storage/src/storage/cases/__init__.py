@@ -1,0 +1,1 @@
+"""What the service does, once for events, HTTP and timers: claim, act outside, keep the outcome and say it."""

@@ -1,0 +1,117 @@
+"""Sealing a try: what it wrote goes on record, and its successful outputs become the current versions."""
+
+import asyncio
+from datetime import datetime
+
+from outrider_bus.ports import Begin
+from outrider_contracts.environments import EnvironmentSealed, Manifest, SealedOutput
+from outrider_contracts.http import SealRequest, SealResult
+from outrider_contracts.keys import TryKey
+
+from storage.cases.ensure import superseded
+from storage.cases.plan import plan_run
+from storage.cases.work import Work
+from storage.domain.attempts import Attempt, connections, superseding
+from storage.domain.refusals import Refused, Waiting
+from storage.domain.sealing import Outcome, SealPlan, plan_seal
+from storage.records import attempts, holds, versions
+from storage.records.codec import Connection
+
+
+async def seal(work: Work, request: SealRequest, begin: Begin, *, asked: bool = True) -> SealResult:
+    """Seal the try; the same answer however often. Raises Refused, Waiting, UnavailableError."""
+    async with work.database.begin() as tx:
+        attempt = await _claim(tx.connection, request.task, request.run_started_at, request.outcome, asked=asked)
+        if attempt.state == "sealed":
+            return await _on_record(work, tx.connection, attempt)
+    found = await _found(work, attempt, request.outcome)
+    plan = plan_seal(attempt, request.outcome, found)
+    async with begin() as tx:
+        mine = await attempts.held(tx.connection, attempt)
+        if mine is None:
+            raise Waiting(f"another request for try {request.task.try_number} of {request.task.label}")
+        now = work.clock()
+        await versions.set_found(tx.connection, mine, plan.outcome, plan.found)
+        await attempts.set_sealed(tx.connection, mine, plan.outcome, now)
+        if plan.outcome == "success":  # after a failure the next try reads the same bytes
+            await holds.release(tx.connection, holds.reader(mine.task, mine.run_started_at), now)
+        await plan_run(work, tx.connection, mine.task.run)
+        result = await _on_record(work, tx.connection, mine, plan)
+        sources, destinations = connections(mine.declaration)
+        await tx.say(
+            EnvironmentSealed(
+                task=mine.tried, run_started_at=mine.run_started_at, generation=mine.generation, outcome=plan.outcome,
+                logical_date=mine.logical_date, outputs=result.outputs, inputs=dict(mine.inputs or {}),
+                sources=sources, destinations=destinations, sealed_at=now,
+            ),
+            team_copies=True,
+        )  # fmt: skip
+    return result
+
+
+async def seal_by_what_is_there(work: Work, attempt: Attempt, ended: str) -> SealResult:
+    """Seal a try that ended without a seal: as a success only if Airflow says so and every output is there."""
+    outcomes: tuple[Outcome, ...] = ("success", "failed") if ended == "success" else ("failed",)
+    for outcome in outcomes:
+        request = SealRequest(task=attempt.tried, run_started_at=attempt.run_started_at, outcome=outcome)
+        try:
+            return await seal(work, request, work.database.begin, asked=False)
+        except Refused as refusal:
+            if refusal.reason != "output-missing":
+                raise
+    raise AssertionError("a failed try is sealed without any output")
+
+
+async def _claim(
+    connection: Connection, tried: TryKey, run_started_at: datetime, outcome: Outcome, *, asked: bool
+) -> Attempt:
+    known = await attempts.of_task(connection, tried.task)
+    label = f"try {tried.try_number} of {tried.label}"
+    attempt = next((a for a in known if a.order == (run_started_at, tried.try_number) and a.try_number), None)
+    if attempt is None:
+        raise Refused("unknown-try", f"{label} has no environment", "ask for it first: POST /v1/environments/ensure")
+    if asked and (later := superseding(attempt.order, known)) is not None:
+        raise superseded(label, later)
+    if attempt.state == "sealed":
+        if asked and attempt.outcome != outcome:
+            raise Refused(
+                "sealed-otherwise",
+                f"{label} was sealed as {attempt.outcome} on {attempt.sealed_at}",
+                "let Airflow start another try",
+            )
+        return attempt
+    return await attempts.claim(connection, attempt, over=True)
+
+
+async def _found(work: Work, attempt: Attempt, outcome: Outcome) -> dict[str, Manifest | None]:
+    names = list(attempt.paths)
+    found = await asyncio.gather(*(_manifest(work, attempt, attempt.paths[name], outcome) for name in names))
+    return dict(zip(names, found, strict=True))
+
+
+async def _manifest(work: Work, attempt: Attempt, path: str, outcome: Outcome) -> Manifest | None:
+    """The stager's manifest (files), or what lies there (uris): storage writes that down itself, once it counts."""
+    manifest = await work.store.manifests.read(path)
+    if manifest is not None or attempt.declaration.mode == "files":
+        return manifest
+    inventory = await work.store.objects.inventory(path)
+    if not inventory.files:
+        return None
+    return await work.store.manifests.write(path, inventory) if outcome == "success" else inventory
+
+
+async def _on_record(work: Work, connection: Connection, attempt: Attempt, plan: SealPlan | None = None) -> SealResult:
+    """What the tables say of the sealed attempt."""
+    outcome = attempt.outcome if plan is None else plan.outcome
+    listed = await versions.of_run(connection, work.clock(), attempt.task.run, attempt.task.task_id)
+    return SealResult(
+        generation=attempt.generation,
+        outputs={
+            one.version.output: SealedOutput(
+                version=one.version, path=one.path, files=one.files or 0, bytes=one.bytes or 0,
+                expires=one.retention if outcome == "success" else attempt.failed_retention,
+            )
+            for one in listed
+            if one.path in attempt.paths.values() and (one.present or one.files)
+        },
+    )  # fmt: skip

@@ -1,0 +1,71 @@
+"""What people see: the environments of a run, and what will be removed."""
+
+from collections import defaultdict
+
+from outrider_contracts.holdings import Environments, EnvironmentView, Pending, PendingVersion, VersionView
+from outrider_contracts.keys import RunKey
+
+from storage.cases.work import Work
+from storage.domain.attempts import Attempt
+from storage.records import attempts, control, versions
+from storage.records.versions import Listed
+
+_MOST = 1000
+
+
+async def environments(work: Work, run: RunKey, task_id: str | None) -> Environments:
+    """Every generation of the run's places, oldest first."""
+    async with work.database.begin() as tx:
+        found = await attempts.of_run(tx.connection, run, task_id)
+        listed = await versions.of_run(tx.connection, work.clock(), run, task_id)
+    by_generation: dict[tuple[object, int], list[Listed]] = defaultdict(list)
+    for one in listed:
+        by_generation[one.version.task, one.version.generation].append(one)
+    current = _current(found, listed)
+    return Environments(
+        environments=tuple(_view(one, by_generation[one.task, one.generation], current) for one in found)
+    )
+
+
+async def pending(work: Work, team: str | None) -> Pending:
+    """What has a date of removal, soonest first."""
+    async with work.database.begin() as tx:
+        listed = await versions.pending(tx.connection, work.clock(), team, _MOST)
+        frozen = await control.frozen(tx.connection)
+    return Pending(
+        frozen=frozen,
+        versions=tuple(
+            PendingVersion(
+                version=one.version, path=one.path, state=one.state, due_at=one.due_at, not_before=one.not_before,
+                bytes=one.bytes, reason=one.reason, waiting_for=one.waiting_for, held_by=one.held_by,
+            )
+            for one in listed
+        ),
+    )  # fmt: skip
+
+
+def _current(found: list[Attempt], listed: list[Listed]) -> set[str]:
+    """Paths that readers get: of each output the newest that is sealed and there."""
+    order = {(attempt.task, attempt.generation): attempt.order for attempt in found}
+    newest: dict[tuple[object, str], Listed] = {}
+    for one in sorted(listed, key=lambda one: order[one.version.task, one.version.generation]):
+        if one.present and one.state == "sealed":
+            newest[one.version.task, one.version.output] = one
+    return {one.path for one in newest.values()}
+
+
+def _view(attempt: Attempt, listed: list[Listed], current: set[str]) -> EnvironmentView:
+    return EnvironmentView(
+        task=attempt.task, try_number=attempt.try_number, run_started_at=attempt.run_started_at,
+        generation=attempt.generation, place=attempt.place, state=attempt.state, outcome=attempt.outcome,
+        announced_at=attempt.announced_at, ready_at=attempt.ready_at, sealed_at=attempt.sealed_at,
+        inputs=dict(attempt.inputs or {}),
+        versions=tuple(
+            VersionView(
+                output=one.version.output, path=one.path, state=one.state, current=one.path in current,
+                retention=one.retention, files=one.files, bytes=one.bytes, due_at=one.due_at,
+                not_before=one.not_before, cleared_at=one.cleared_at, reason=one.reason,
+            )
+            for one in listed
+        ),
+    )  # fmt: skip

@@ -1,0 +1,76 @@
+"""What time alone brings about: places nobody came for, tries that ended without a seal, runs that never were."""
+
+import structlog
+from outrider_bus.ports import UnavailableError
+
+from storage.cases.announce import make, open_ahead, tell
+from storage.cases.plan import plan_run
+from storage.cases.seal import seal_by_what_is_there
+from storage.cases.work import Work
+from storage.domain.refusals import Refused, Waiting
+from storage.domain.removal import plan_removal
+from storage.records import attempts, runs
+
+_BATCH = 200
+_log = structlog.stdlib.get_logger(__name__)
+
+
+async def announce_late(work: Work) -> None:
+    """Announce runs whose team or graph became known after their start, or whose announcement was interrupted."""
+    now = work.clock()
+    async with work.database.begin() as tx:
+        waiting = await runs.unannounced(tx.connection, now - work.terms.phantom_after, _BATCH)
+        opened = await open_ahead(work, tx.connection, waiting)
+    if opened:
+        usable = await make(work, opened)
+        async with work.database.begin() as tx:
+            await tell(work, tx, opened, usable)
+
+
+async def seal_ended(work: Work) -> None:
+    """Seal tries whose end was heard a while ago, by what is there."""
+    async with work.database.begin() as tx:
+        ended = await attempts.ended_unsealed(tx.connection, work.clock() - work.terms.seal_grace, _BATCH)
+    for attempt, state in ended:
+        try:
+            await seal_by_what_is_there(work, attempt, state)
+        except (Refused, Waiting) as error:
+            _log.info("try not sealed", team=attempt.task.team, task=attempt.task.label, error=str(error))
+
+
+async def drop_unused(work: Work) -> None:
+    """Give up generations that were made ahead and that no try of their ended run took."""
+    now = work.clock()
+    async with work.database.begin() as tx:
+        unused = await attempts.unused(tx.connection, now, _BATCH)
+        dropped = [mine for one in unused if (mine := await attempts.held(tx.connection, one)) is not None]
+        for attempt in dropped:
+            await attempts.drop(tx.connection, attempt, "made ahead, but no try came", now)
+    for attempt in dropped:
+        for path in attempt.paths.values():
+            await work.store.objects.close(path)
+
+
+async def drop_phantoms(work: Work) -> None:
+    """Ask Airflow about runs that nothing but their own start speaks for; what it does not know was never there."""
+    now = work.clock()
+    async with work.database.begin() as tx:
+        doubtful = await runs.unconfirmed(tx.connection, now - work.terms.phantom_after, _BATCH)
+    for start in doubtful:
+        try:
+            found = await work.airflow.run(start.run)
+        except UnavailableError as error:
+            _log.info("doubtful runs wait", error=str(error))
+            return
+        verdict = plan_removal(start, found, now=now, grace=work.terms.grace)
+        async with work.database.begin() as tx:
+            if found is not None:
+                await runs.confirm(
+                    tx.connection, start.run, start.run_started_at, start.run_after, start.logical_date, now
+                )
+                await runs.set_absent(tx.connection, start, None)
+            elif verdict.allowed:
+                await runs.give_up(tx.connection, start, now)
+                await plan_run(work, tx.connection, start.run)
+            else:
+                await runs.set_absent(tx.connection, start, now)

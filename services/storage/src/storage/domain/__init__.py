@@ -1,0 +1,1 @@
+"""Decisions of the storage service: pure functions over frozen values; no clock, no I/O."""

@@ -1,0 +1,74 @@
+"""Why an input is missing, in words a DAG author can act on."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from outrider_contracts.declarations import InputDeclaration
+
+from storage.domain.attempts import Wanted
+from storage.domain.refusals import Refused, Waiting
+from storage.domain.resolution import Candidate
+
+
+def missing_input(
+    name: str, wanted: Wanted, declared: InputDeclaration, candidates: Sequence[Candidate]
+) -> Refused | Waiting:
+    """The refusal (or the wait, where a seal is about to come) for input *name*; *candidates* in any state."""
+    dag = declared.dag or wanted.task.dag_id
+    output = f"{dag}/{declared.task}/{declared.output}"
+    # a part that holds things up says more than one that is fine
+    blocking = [candidate for candidate in candidates if not candidate.readable]
+    latest = max(blocking or candidates, key=lambda c: (c.run_after, c.order), default=None)
+    said = f"input {name!r} of {wanted.task.label} is {output}"
+    if latest is None:
+        return Refused(
+            "input-missing",
+            f"{said}, and no try of {declared.task} has opened it {_where(wanted, declared)}",
+            f'check that {declared.task} runs before and declares outputs={{"{declared.output}": Output()}}',
+        )
+    where = f"{_try(latest)} of {latest.version.label} in run {latest.version.run_id}"
+    if latest.state in ("doomed", "clearing", "cleared"):
+        at = "" if latest.gone_at is None else f" on {_spell(latest.gone_at)}"
+        done = "cleared" if latest.state == "cleared" else "taken out of reach"
+        fix = f"outrider storage restore {latest.path}" if latest.state == "doomed" else rebuild(latest)
+        return Refused("input-cleared", f"{said}; what {where} wrote was {done}{at}: {latest.reason}", fix)
+    if latest.attempt_state != "sealed" and latest.ended == "success":
+        return Waiting(f"the seal of {where}, which has just ended")
+    if latest.attempt_state == "sealed":
+        return Refused("input-missing", f"{said}; {where} was sealed without it", rebuild(latest))
+    return Refused("input-missing", f"{said}; {where} has not sealed it (it is {_state(latest)})", rebuild(latest))
+
+
+def rebuild(candidate: Candidate) -> str:
+    """The command that makes the version anew, with all that reads it."""
+    task, run_id, date = candidate.version.task_id, candidate.version.run_id, candidate.logical_date
+    dag = candidate.version.dag_id
+    if date is None:  # the CLI chooses runs by logical date only
+        body = f'{{"dry_run": false, "dag_run_id": "{run_id}", "task_ids": ["{task}"], "include_downstream": true}}'
+        return f"clear task {task} of run {run_id} in Airflow: POST /api/v2/dags/{dag}/clearTaskInstances {body}"
+    return (
+        f"airflow tasks clear {dag} --task-regex '^{task}$' --downstream "
+        f"--start-date {_spell(date)} --end-date {_spell(date)} --yes"
+    )
+
+
+def _where(wanted: Wanted, declared: InputDeclaration) -> str:
+    match declared.selection:
+        case "same":
+            return f"in run {wanted.task.run_id}"
+        case "same-date":
+            return f"for {wanted.logical_date and _spell(wanted.logical_date)}"
+        case _:
+            return f"in any run up to {_spell(wanted.run_after)}"
+
+
+def _try(candidate: Candidate) -> str:
+    return "no try yet" if candidate.try_number is None else f"try {candidate.try_number}"
+
+
+def _state(candidate: Candidate) -> str:
+    return candidate.ended or ("waiting to begin" if candidate.try_number is None else "at work")
+
+
+def _spell(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,51 @@
+"""How values of the contracts stand in rows: keys as columns, documents as JSON text."""
+
+import json
+from typing import Any
+
+import asyncpg
+from outrider_contracts.environments import InputVersion
+from outrider_contracts.keys import RunKey, TaskKey
+from pydantic import TypeAdapter
+
+Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+Row = asyncpg.Record
+
+_INPUTS: TypeAdapter[dict[str, tuple[InputVersion, ...]]] = TypeAdapter(dict[str, tuple[InputVersion, ...]])
+
+
+def run_columns(run: RunKey) -> tuple[str, str, str]:
+    """team, dag_id, run_id."""
+    return run.team, run.dag_id, run.run_id
+
+
+def task_columns(task: TaskKey) -> tuple[str, str, str, str, int]:
+    """team, dag_id, run_id, task_id, map_index."""
+    return task.team, task.dag_id, task.run_id, task.task_id, task.map_index
+
+
+def run_of(row: Row) -> RunKey:
+    """The run a row belongs to."""
+    return RunKey(team=row["team"], dag_id=row["dag_id"], run_id=row["run_id"])
+
+
+def task_of(row: Row) -> TaskKey:
+    """The task a row belongs to."""
+    return TaskKey(
+        team=row["team"], dag_id=row["dag_id"], run_id=row["run_id"], task_id=row["task_id"], map_index=row["map_index"]
+    )
+
+
+def inputs_json(inputs: dict[str, tuple[InputVersion, ...]]) -> str:
+    """Resolved inputs as JSON text."""
+    return _INPUTS.dump_json(inputs).decode()
+
+
+def inputs_of(text: str | None) -> dict[str, tuple[InputVersion, ...]] | None:
+    """Resolved inputs from JSON text; None: not resolved yet."""
+    return None if text is None else _INPUTS.validate_json(text)
+
+
+def documents_json(documents: list[dict[str, Any]]) -> str:
+    """A list of documents as JSON text."""
+    return json.dumps(documents, separators=(",", ":"))
