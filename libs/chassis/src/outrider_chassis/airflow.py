@@ -33,7 +33,7 @@ __all__ = ["ENDED_RUN_STATES", "ENDED_TASK_STATES", "OPEN_RUN_STATES", "AirflowA
 PAGE = 100
 """Rows asked for at a time; Airflow's own upper bound (`[api] maximum_page_limit`) is 100 by default."""
 
-_ABSENT = re.compile(r"The (DagRun|Task Instance) with .* was not found$", re.DOTALL)
+_ABSENT = re.compile(r"(The )?(DagRun|Task Instance) with .* was not found$", re.DOTALL)
 
 
 class AirflowApi:
