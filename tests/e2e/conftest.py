@@ -1,0 +1,51 @@
+"""The whole stack, once per run, with windows short enough to see versions cleared; two teams ride it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from outrider_cli.demo.ride import DEMO, FAST_CLEARING, Ride
+from outrider_local.components import all_components
+from outrider_local.runner import bring_down, bring_up
+from outrider_local.stack import Stack
+
+DAGS = Path(__file__).parent / "dags"
+
+
+@dataclass(frozen=True)
+class Flown:
+    """Ids of the two runs every test may look at."""
+
+    flights: str
+    punctuality: str
+
+
+@pytest.fixture(scope="session")
+def ride(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ride]:
+    """A person at a stack of its own with the demo's two teams on board."""
+    os.environ.update(FAST_CLEARING)
+    stack = Stack.open(tmp_path_factory.mktemp("e2e") / "home")
+    components = all_components()
+    try:
+        outcome = bring_up(stack, components)
+        assert not outcome.failed, outcome.failed
+        person = Ride(stack)
+        person.onboard(DEMO / "teams")
+        person.deliver_demo()
+        shutil.copy2(DAGS / "slow.py", stack.layout.bundles / "ops")
+        yield person
+    finally:
+        bring_down(stack, components)
+
+
+@pytest.fixture(scope="session")
+def flown(ride: Ride) -> Flown:
+    """Both teams' DAGs, ridden to their end."""
+    flights = ride.start("flights")
+    assert ride.await_run("flights", flights) == "success"
+    punctuality = ride.start("punctuality")
+    assert ride.await_run("punctuality", punctuality) == "success"
+    return Flown(flights, punctuality)

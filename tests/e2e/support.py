@@ -1,0 +1,36 @@
+"""What the end-to-end tests look at beyond what a person is shown."""
+
+import configparser
+import json
+
+import boto3
+from outrider_cli.demo.ride import Ride
+from outrider_local import s3
+from outrider_local.names import BUCKET, REGION
+
+
+def objects(ride: Ride, prefix: str) -> list[str]:
+    """Keys below *prefix* as the platform's root sees them."""
+    profiles = configparser.ConfigParser(interpolation=None)
+    profiles.read(s3.credentials_file(ride.stack))
+    key = profiles["root"]
+    session = boto3.Session(key["aws_access_key_id"], key["aws_secret_access_key"], region_name=REGION)
+    client = session.client("s3", endpoint_url=s3.url(ride.stack))
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+    return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+
+def secrets(ride: Ride) -> dict[str, bytes]:
+    """Every secret the stack and tenancy made, by its file; values of JSON files one by one."""
+    found: dict[str, bytes] = {}
+    for path in sorted(p for p in ride.stack.layout.secrets.rglob("*") if p.is_file()):
+        text = path.read_text()
+        name = str(path.relative_to(ride.stack.layout.secrets))
+        if path.parent.parent.name == "teams":
+            values = json.loads(text)
+            found |= {f"{name}:{k}": str(v).encode() for k, v in values.items() if "password" in k or "secret" in k}
+        elif path.parent == ride.stack.layout.secrets and path.name.startswith(
+            ("kafka-", "postgres-", "client-", "airflow-")
+        ):
+            found[name] = text.strip().encode()
+    return found

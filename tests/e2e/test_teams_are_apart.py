@@ -1,0 +1,72 @@
+"""What one team may not do to another, asked of the real systems with the teams' own credentials."""
+
+import pytest
+from botocore.exceptions import ClientError
+from confluent_kafka import Consumer, KafkaError, Producer
+from outrider_cli.demo.neighbours import kafka_of, s3_of
+from outrider_cli.demo.ride import Ride
+from outrider_contracts.topics import team_events, team_inbox
+
+from tests.e2e.conftest import Flown
+from tests.e2e.support import objects, secrets
+
+PAIRS = [("ops", "newsroom"), ("newsroom", "ops")]
+
+
+@pytest.mark.parametrize(("team", "other"), PAIRS)
+def test_a_team_cannot_list_read_or_write_the_others_data(ride: Ride, flown: Flown, team: str, other: str) -> None:
+    """S3 denies everything outside the team's prefix and the outputs granted to it."""
+    s3 = s3_of(ride.stack, team)
+    foreign = next(key for key in objects(ride, f"{other}/") if "/daily/" not in key)
+
+    assert flown
+    for call, arguments in (
+        (s3.get_object, {"Key": foreign}),
+        (s3.put_object, {"Key": f"{other}/planted", "Body": b""}),
+        (s3.delete_object, {"Key": foreign}),
+        (s3.list_objects_v2, {"Prefix": f"{other}/"}),
+        (s3.list_objects_v2, {}),
+    ):
+        with pytest.raises(ClientError) as refused:
+            call(Bucket="outrider", **arguments)
+        assert refused.value.response["Error"]["Code"] == "AccessDenied"
+    assert s3.list_objects_v2(Bucket="outrider", Prefix=f"{team}/")["KeyCount"] > 0
+
+
+@pytest.mark.parametrize(("team", "other"), PAIRS)
+def test_a_team_can_neither_read_nor_write_the_others_topics(ride: Ride, team: str, other: str) -> None:
+    """Kafka refuses the other team's topics, and the team's own events topic for writing."""
+    own = kafka_of(ride.stack, team)
+    consumer = Consumer({**own, "group.id": f"outrider.team.{team}.probe", "auto.offset.reset": "earliest"})
+    consumer.subscribe([team_events(other)])
+    message = consumer.poll(20)
+    consumer.close()
+
+    assert message is not None
+    error = message.error()
+    assert error is not None
+    assert error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    for topic in (team_inbox(other), team_events(team), "outrider.airflow.v1", "outrider.tenants.desired.v1"):
+        assert _produce(own, topic) == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    assert _produce(own, team_inbox(team)) is None
+
+
+def test_no_secret_is_in_any_topic_or_log(ride: Ride, flown: Flown) -> None:
+    """Every credential that was made is looked for wherever something is said."""
+    assert flown
+    made = secrets(ride)
+    topics = ["outrider.tenants.status.v1", "outrider.audit.v1", "outrider.airflow.v1", "outrider.environments.v1"]
+    topics += ["outrider.tenants.desired.v1", "outrider.lineage.v1", team_events("ops")]
+    said = b"\n".join(record.value for topic in topics for record in ride.said(topic))
+    logs = b"\n".join(path.read_bytes() for path in (ride.stack.layout.home / "logs").glob("*.log"))
+
+    assert len(made) > 10
+    assert not [name for name, secret in made.items() if secret in said or secret in logs]
+
+
+def _produce(config: dict[str, str], topic: str) -> int | None:
+    failures: list[int] = []
+    producer = Producer({**config, "message.timeout.ms": 10_000})
+    producer.produce(topic, b"{}", on_delivery=lambda error, _: failures.append(error.code()) if error else None)
+    producer.flush(15)
+    return failures[0] if failures else None
