@@ -12,7 +12,7 @@ from outrider_contracts.event import Event
 from outrider_bus import inbox
 from outrider_bus.assignment import Assignment
 from outrider_bus.counters import Counters
-from outrider_bus.database import OutboxTx, PostgresDatabase, is_worth_repeating
+from outrider_bus.database import OutboxTx, PostgresDatabase, is_away, is_worth_repeating
 from outrider_bus.deadletters import Why, dead_letter, inbox_id
 from outrider_bus.ports import BatchHandler, Heard, RefusedError, StaleEpochError, UnavailableError
 from outrider_bus.records import Decoder, RawRecord, read
@@ -116,8 +116,8 @@ class BatchRunner:
         self._arrived.set()
 
     @property
-    def is_full(self) -> bool:
-        return len(self._waiting) >= 2 * self._max_records
+    def load(self) -> float:
+        return len(self._waiting) / (2 * self._max_records)
 
     async def drain(self) -> None:
         """End the batch in hand; where that takes too long its transaction is refused by the ended assignment."""
@@ -135,7 +135,7 @@ class BatchRunner:
             _LOG.exception("the batch worker broke; the service should be restarted", group=self._work.group)
 
     async def _run(self, assignment: Assignment) -> None:
-        while not self._draining:
+        while assignment.active and not self._draining:
             if not self._waiting:
                 self._arrived.clear()
                 await self._arrived.wait()
@@ -160,11 +160,11 @@ class BatchRunner:
                 return True
             except StaleEpochError:
                 return False
-            except UnavailableError as error:
-                self._work.counters.waits(str(error))
-                await asyncio.sleep(next(waits))
             except Exception as error:  # noqa: BLE001 - a handler's bug must not stop the others' facts
-                if is_worth_repeating(error) or refused:
+                if isinstance(error, UnavailableError) or is_away(error):
+                    self._work.counters.waits(str(error))
+                    await asyncio.sleep(next(waits))
+                elif is_worth_repeating(error) or refused:
                     await asyncio.sleep(next(waits))
                 elif alone:
                     refused = error

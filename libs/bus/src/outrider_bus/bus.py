@@ -93,7 +93,8 @@ class Bus:
             for subscription, _ in self._subscriptions:
                 subscription.declare(self._shell)
             try:
-                await self._shell.start()
+                await self._shell.connect()
+                await asyncio.gather(*(subscription.open() for subscription, _ in self._subscriptions))
             except (KafkaError, OSError, TimeoutError) as error:
                 _LOG.warning("Kafka can't be reached or lacks a topic, waiting", error=repr(error))
                 await self._shell.stop()

@@ -5,11 +5,9 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 import asyncpg
-from outrider_contracts import topics
-from outrider_contracts.envelope import encode
 from outrider_contracts.event import Event
 
-from outrider_bus.deadletters import OutboxRow
+from outrider_bus.outgoing import Outgoing
 from outrider_bus.ports import Connection, Heard, RefusedError, UnavailableError
 from outrider_bus.records import pack_headers
 
@@ -28,41 +26,21 @@ _AGAIN = ("40",)
 """Deadlock and serialization failure: the same work may well succeed in a moment."""
 
 
-class OutboxTx:
-    """The `Tx` of one asyncpg transaction; rows are collected and written in one statement before the commit."""
+class OutboxTx(Outgoing):
+    """The `Tx` of one asyncpg transaction; what was said is written in one statement before the commit."""
 
     def __init__(self, connection: Connection, source: str, cause: Heard[Event] | None = None) -> None:
+        super().__init__(source, cause)
         self._connection = connection
-        self._source = source
-        self._cause = cause
-        self._rows: list[OutboxRow] = []
 
     @property
     def connection(self) -> Connection:
         return self._connection
 
-    async def say(self, *events: Event, cause: Heard[Event] | None = None, team_copies: bool = False) -> None:
-        because = cause or self._cause
-        causation, trace = (because.envelope.id, because.envelope.traceparent) if because else ("", "")
-        for event in events:
-            record = encode(event, source=self._source, causationid=causation, traceparent=trace)
-            where = [record.topic, *([topics.team_events(event.team_id())] if team_copies else [])]
-            for topic in where:
-                self.put(OutboxRow(topic, event.id, record.key.encode(), record.value, record.headers))
-
-    async def say_raw(self, topic: str, key: str, value: bytes, headers: dict[str, str], id: str) -> None:
-        spelt = tuple((name, text.encode()) for name, text in headers.items())
-        self.put(OutboxRow(topic, id, key.encode(), value, spelt))
-
-    def put(self, row: OutboxRow) -> None:
-        """Put a ready record into the outbox."""
-        self._rows.append(row)
-
     async def flush(self) -> None:
         """Write what was said. Called once, before the commit."""
-        if self._rows:
-            rows, self._rows = self._rows, []
-            columns = zip(*((r.topic, r.id, r.key, r.value, pack_headers(r.headers)) for r in rows), strict=True)
+        if self.rows:
+            columns = zip(*((r.topic, r.id, r.key, r.value, pack_headers(r.headers)) for r in self.rows), strict=True)
             await self._connection.execute(_WRITE_OUTBOX, *map(list, columns))
 
 
@@ -103,11 +81,17 @@ class PostgresDatabase:
             if refused:
                 raise refused
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            if connection.is_closed() or says(error, _AWAY):
+            if connection.is_closed() or is_away(error):
                 raise UnavailableError(f"PostgreSQL went away: {error}") from error
             raise
         finally:
             await self._pool.release(connection)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error that reached us raw says that the database (or a socket) is away, and nothing about the work."""
+    closed = isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
+    return closed or isinstance(error, ConnectionError) or says(error, _AWAY)
 
 
 def says(error: BaseException, states: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from outrider_bus.outgoing import OutboxRow
 from outrider_bus.records import RawRecord
 
 _LONGEST_REASON = 1000
@@ -14,17 +15,6 @@ class Why:
     stage: str
     reason: str
     attempts: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
-    """One record on its way out, said once per (topic, id)."""
-
-    topic: str
-    id: str
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
 
 
 def dead_letter(record: RawRecord, why: Why, *, topic: str, group: str) -> OutboxRow:

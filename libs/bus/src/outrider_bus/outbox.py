@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from outrider_bus.deadletters import OutboxRow
+from outrider_bus.outgoing import OutboxRow
 from outrider_bus.ports import Connection
 from outrider_bus.records import unpack_headers
 

@@ -1,25 +1,42 @@
 """What the bus promises to those who say and hear facts.
 
-At least once: a record may be handled twice, its effects and the facts said because of it are kept once. Order is kept
-per lane (KeyLanes) or per partition (BatchTx), except across a dead letter.
+* **At least once.** A record may be handled more than once: after a crash, a rebalance, an outage. Effects on outside
+  systems may be repeated, so they must be idempotent. What is written and said in the record's transaction is kept once:
+  the inbox row (group, topic, id) is part of it.
+* **Nothing is passed over.** An offset is committed only when every record below it is done, parked or a dead letter,
+  durably. Poison (headers, bytes, JSON, validation, a writer who may not say this) becomes a dead letter, untouched, with
+  origin and reason, and holds nobody up. Unknown types are counted and skipped.
+* **Order** is kept per lane (`lanes`) or per partition (`batches`), across redeliveries, rebalances and parking; not
+  across a dead letter, and not between topics. So handlers should converge in any order.
+* **What is said leaves** if and only if its transaction commits, in order per key, at least once; hearers know it by id.
+* **Errors.** RefusedError: done, and what was said in its transaction is kept. UnavailableError (also a lost database
+  connection): wait and try again for as long as it takes, never a dead letter. StaleEpochError: what was done is not
+  kept; tried again while the partition is still ours. Anything else: `lanes` parks the lane in the database and tries
+  five times in two minutes, then gives the record up; `batches` finds the record at fault and gives it up at once.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
 import asyncpg
 from outrider_contracts.envelope import Envelope
 from outrider_contracts.event import Event
+
+if TYPE_CHECKING:
+    from outrider_bus.records import Decoder
 
 E = TypeVar("E", bound=Event, covariant=True)
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 class RefusedError(Exception):
-    """A business no: the handler has answered it with a fact. The record counts as done, never as a dead letter."""
+    """A business no: the handler has answered it with a fact. The record counts as done, never as a dead letter.
+
+    A transaction that is left by it commits: the answer is kept.
+    """
 
 
 class UnavailableError(Exception):
@@ -60,7 +77,12 @@ class Tx(Protocol):
         """The transaction's connection. Do not commit on it."""
 
     async def say(self, *events: Event, cause: Heard[Event] | None = None, team_copies: bool = False) -> None:
-        """Put facts into the outbox. `team_copies` puts a copy into the topic of the team that each one concerns."""
+        """Put facts into the outbox; `causationid` and `traceparent` are taken from *cause*.
+
+        Where a lane's `begin` opened the transaction, its record is the cause unless another is named. `team_copies`
+        puts a copy into the topic of the team that each one concerns; where that topic is absent or forbidden the
+        copies wait, and nothing else does.
+        """
 
     async def say_raw(self, topic: str, key: str, value: bytes, headers: dict[str, str], id: str) -> None:
         """Put a record that is no event of ours (OpenLineage JSON) into the outbox, once per *id*."""
@@ -70,17 +92,53 @@ class Database(Protocol):
     """Begins transactions."""
 
     def begin(self) -> AbstractAsyncContextManager[Tx]:
-        """A transaction for work that no record caused (HTTP, timers)."""
+        """A transaction for work that no record caused (HTTP, timers).
+
+        Leaving it commits; an exception rolls back, but RefusedError commits and passes on. Raises UnavailableError
+        where the database is away, also when it is not known whether the commit was kept.
+        """
 
 
 Begin = Callable[[], AbstractAsyncContextManager[Tx]]
-"""Begins the transaction of one record: it writes the inbox row too, so a redelivery finds the work done."""
+"""Begins the transaction of one record: it writes the inbox row too. Where the record's work was done before, entering
+it ends the handler at once and the record counts as done."""
 
 BatchHandler = Callable[[Sequence[Heard[Event]], Tx], Awaitable[None]]
-"""Hears records in partition order; effect and answers go through the given transaction."""
+"""Hears records in partition order, each id once; effect and answers go through the given transaction. It may be called
+again with a part of the records when the whole was refused."""
 
 LaneHandler = Callable[[Heard[Event], Begin], Awaitable[None]]
-"""Hears one record: outside effects first (idempotent), then exactly one `async with begin() as tx`."""
+"""Hears one record: outside effects first (idempotent), then one `async with begin() as tx`, or none where there is
+nothing to do."""
 
 Lane = Callable[[Event], str]
 """Names the lane of a fact; facts of one lane are handled in order, one at a time."""
+
+
+class Hearing(Protocol):
+    """Where a service says what it hears: the bus, or its twin in memory. Declared before `start`."""
+
+    def lanes(
+        self,
+        *,
+        group: str,
+        topics: Sequence[str],
+        handlers: Mapping[type[Event], LaneHandler],
+        lane: Lane,
+        concurrency: int = 32,
+        decode: "Decoder" = ...,
+    ) -> None:
+        """Hear *topics* record by record, in order per lane, up to *concurrency* lanes at once."""
+
+    def batches(
+        self,
+        *,
+        group: str,
+        types: Collection[type[Event]],
+        handler: BatchHandler,
+        topics: Sequence[str] = (),
+        pattern: str = "",
+        decode: "Decoder" = ...,
+        max_records: int = 500,
+    ) -> None:
+        """Hear *topics*, or all that match *pattern*, with one transaction for up to *max_records*."""

@@ -14,6 +14,7 @@ import structlog
 
 from outrider_bus import parking
 from outrider_bus.assignment import Assignment
+from outrider_bus.database import is_away, is_worth_repeating
 from outrider_bus.deadletters import Why
 from outrider_bus.lanes import Job, KeyLanes
 from outrider_bus.ports import StaleEpochError, UnavailableError
@@ -58,8 +59,8 @@ class LaneRunner:
         await self._shift.end()
 
     @property
-    def is_full(self) -> bool:
-        return self._shift.assignment.in_flight >= self._limit
+    def load(self) -> float:
+        return self._shift.assignment.in_flight / self._limit
 
 
 class Shift:
@@ -201,14 +202,15 @@ class Shift:
                     if self._over.is_set():
                         raise _Ended
                     await act()
-            except (UnavailableError, StaleEpochError) as error:
-                if isinstance(error, UnavailableError):
-                    self._work.counters.waits(str(error))
-                await self._rest(next(waits))
             except _Ended:
                 raise
+            except StaleEpochError:
+                await self._rest(next(waits))
             except Exception as error:  # noqa: BLE001 - whatever a handler raises parks its lane, and only its lane
-                return error
+                if not (isinstance(error, UnavailableError) or is_away(error) or is_worth_repeating(error)):
+                    return error
+                self._work.counters.waits(str(error))
+                await self._rest(next(waits))
             else:
                 self._work.counters.goes_on()
                 return None

@@ -40,8 +40,8 @@ class Runner(Protocol):
         """Bring work in hand to its end and drop what has not begun."""
 
     @property
-    def is_full(self) -> bool:
-        """Whether reading should rest until work is done."""
+    def load(self) -> float:
+        """How much is waiting: at 1 reading rests, at a half it goes on."""
 
 
 class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
@@ -86,8 +86,12 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             listener=self,
         )
 
+    async def open(self) -> None:
+        """Join the group; returns once partitions are assigned. The shell is connected."""
+        await self._subscriber.start()
+
     def run(self) -> None:
-        """Begin to poll and to commit; the shell has started."""
+        """Begin to poll and to commit."""
         self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._commit_now_and_then())]
 
     async def stop(self) -> None:
@@ -165,15 +169,18 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     def _pause_or_resume(self, consumer: Any) -> None:
         assignment = self.assignment
-        if not assignment.active or assignment.paused == self._runner.is_full:
+        wanted = self._runner.load >= (0.5 if assignment.paused else 1)
+        if not assignment.active or assignment.paused == wanted:
             return
-        assignment.paused = self._runner.is_full
-        act = consumer.pause if assignment.paused else consumer.resume
+        assignment.paused = wanted
+        act = consumer.pause if wanted else consumer.resume
         act(*(assignment.partitions & consumer.assignment()))
 
     def progress(self) -> None:
-        """Said by the runner when records are done: commit soon."""
+        """Said by the runner when records are done: commit soon, read on if reading rests."""
         self._moved.set()
+        if self.assignment.paused and self._subscriber.consumer is not None:
+            self._pause_or_resume(self._subscriber.consumer)
 
     async def _commit_now_and_then(self) -> None:
         while True:

@@ -1,0 +1,191 @@
+"""Consumer groups of the memory bus: what BatchTx and KeyLanes promise, told without a database."""
+
+import re
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+
+from outrider_contracts.envelope import UndecodableError
+from outrider_contracts.event import Event
+
+from outrider_bus.deadletters import Why, dead_letter, inbox_id
+from outrider_bus.memory_database import MemoryDatabase, MemoryTx
+from outrider_bus.ports import BatchHandler, Heard, Lane, LaneHandler, RefusedError, Tx, UnavailableError
+from outrider_bus.records import Decoder, RawRecord, read
+
+
+class _AlreadyDone(Exception):
+    """The inbox knows this record."""
+
+
+@dataclass
+class Group:
+    """What all groups have: a subscription, an inbox, records that wait, dead letters."""
+
+    name: str
+    topics: Sequence[str]
+    pattern: str
+    decoder: Decoder
+    database: MemoryDatabase
+    dead_letters: str
+    pending: deque[RawRecord] = field(default_factory=deque, init=False)
+    inbox: set[tuple[str, str]] = field(default_factory=set, init=False)
+
+    def feed(self, records: Sequence[RawRecord]) -> None:
+        """Queue what this group is subscribed to."""
+        self.pending += [
+            r for r in records if r.topic in self.topics or (self.pattern and re.match(self.pattern, r.topic))
+        ]
+
+    async def work(self) -> None:
+        """Work off what is queued, up to what an outside system can't take now."""
+        raise NotImplementedError
+
+    async def retry_parked(self) -> None:
+        """Only lanes park."""
+
+    def parked(self) -> dict[str, list[RawRecord]]:
+        """Records of sick lanes."""
+        return {}
+
+    async def give_up(self, record: RawRecord, event_id: str, why: Why) -> None:
+        """Write a dead letter, once."""
+        if (record.topic, event_id) not in self.inbox:
+            async with self.database.begin() as tx:
+                tx.put(dead_letter(record, why, topic=self.dead_letters, group=self.name))
+            self.inbox.add((record.topic, event_id))
+
+    async def read(self, record: RawRecord) -> Heard[Event] | None:
+        """Decode; what can't be read is a dead letter at once."""
+        try:
+            return read(record, self.decoder)
+        except UndecodableError as error:
+            await self.give_up(record, inbox_id(record), Why(error.stage, str(error)))
+            return None
+
+
+@dataclass
+class BatchGroup(Group):
+    """BatchTx in memory."""
+
+    types: frozenset[type[Event]]
+    handler: BatchHandler
+    max_records: int
+
+    async def work(self) -> None:
+        while self.pending:
+            batch = list(self.pending)[: self.max_records]
+            try:
+                await self._work_off(batch)
+            except UnavailableError:
+                return
+            for _ in batch:
+                self.pending.popleft()
+
+    async def _work_off(self, batch: Sequence[RawRecord]) -> None:
+        fresh: dict[tuple[str, str], tuple[RawRecord, Heard[Event]]] = {}
+        for record in batch:
+            heard = await self.read(record)
+            if heard and type(heard.event) in self.types:
+                key = (record.topic, heard.envelope.id)
+                if key not in self.inbox:
+                    fresh.setdefault(key, (record, heard))
+        if not fresh:
+            return
+        try:
+            async with self.database.begin() as tx:
+                await self.handler([heard for _, heard in fresh.values()], tx)
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in the real one: told apart, then given up
+            if len(fresh) > 1:
+                for record, _ in fresh.values():
+                    await self._work_off([record])
+                return
+            if not isinstance(error, RefusedError):
+                ((record, heard),) = fresh.values()
+                await self.give_up(record, heard.envelope.id, Why("handle", f"{type(error).__name__}: {error}"))
+        self.inbox |= fresh.keys()
+
+
+@dataclass
+class LaneGroup(Group):
+    """KeyLanes in memory, one record after the other."""
+
+    handlers: Mapping[type[Event], LaneHandler]
+    lane: Lane
+    tries: int
+    sick: dict[str, deque[tuple[RawRecord, int]]] = field(default_factory=dict, init=False)
+
+    async def work(self) -> None:
+        while self.pending:
+            record = self.pending[0]
+            heard = await self.read(record)
+            if heard and type(heard.event) in self.handlers:
+                lane = self.lane(heard.event)
+                if lane in self.sick:
+                    self._queue(lane, record)
+                else:
+                    try:
+                        failure = await self._attempt(record, heard)
+                    except UnavailableError:
+                        return
+                    if failure:
+                        self.sick[lane] = deque([(record, 1)])
+            self.pending.popleft()
+
+    async def retry_parked(self) -> None:
+        for lane in list(self.sick):
+            queue = self.sick[lane]
+            while queue:
+                record, attempts = queue[0]
+                heard = await self.read(record)
+                failure = await self._attempt(record, heard) if heard else None
+                if failure and attempts + 1 < self.tries:
+                    queue[0] = (record, attempts + 1)
+                    break
+                if failure and heard:
+                    await self.give_up(record, heard.envelope.id, Why("handle", _say(failure), attempts + 1))
+                queue.popleft()
+            if not queue:
+                del self.sick[lane]
+
+    def parked(self) -> dict[str, list[RawRecord]]:
+        return {lane: [record for record, _ in queue] for lane, queue in self.sick.items()}
+
+    def _queue(self, lane: str, record: RawRecord) -> None:
+        if record not in [parked for parked, _ in self.sick[lane]]:
+            self.sick[lane].append((record, 0))
+
+    async def _attempt(self, record: RawRecord, heard: Heard[Event]) -> Exception | None:
+        key = (record.topic, heard.envelope.id)
+
+        @asynccontextmanager
+        async def begin() -> AsyncIterator[MemoryTx]:
+            if key in self.inbox:
+                raise _AlreadyDone
+            try:
+                async with self.database.begin(heard) as tx:
+                    yield tx
+            except RefusedError:
+                self.inbox.add(key)
+                raise
+            self.inbox.add(key)
+
+        def opened() -> AbstractAsyncContextManager[Tx]:
+            return begin()
+
+        try:
+            await self.handlers[type(heard.event)](heard, opened)
+        except (_AlreadyDone, RefusedError):
+            return None
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises parks its lane, and only its lane
+            return error
+        return None
+
+
+def _say(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

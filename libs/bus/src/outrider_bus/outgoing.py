@@ -1,0 +1,47 @@
+"""What is said, on its way out: rows for the outbox, and the part of `Tx` that makes them. No I/O."""
+
+from dataclasses import dataclass
+
+from outrider_contracts import topics
+from outrider_contracts.envelope import encode
+from outrider_contracts.event import Event
+
+from outrider_bus.ports import Heard
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One record on its way out, said once per (topic, id)."""
+
+    topic: str
+    id: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+
+
+class Outgoing:
+    """Collects what one transaction says, in order; `cause` is what it answers unless a call names another."""
+
+    def __init__(self, source: str, cause: Heard[Event] | None = None) -> None:
+        self.rows: list[OutboxRow] = []
+        self.events: list[Event] = []
+        self._source = source
+        self._cause = cause
+
+    async def say(self, *events: Event, cause: Heard[Event] | None = None, team_copies: bool = False) -> None:
+        because = cause or self._cause
+        causation, trace = (because.envelope.id, because.envelope.traceparent) if because else ("", "")
+        for event in events:
+            record = encode(event, source=self._source, causationid=causation, traceparent=trace)
+            self.events.append(event)
+            for topic in [record.topic, *([topics.team_events(event.team_id())] if team_copies else [])]:
+                self.put(OutboxRow(topic, event.id, record.key.encode(), record.value, record.headers))
+
+    async def say_raw(self, topic: str, key: str, value: bytes, headers: dict[str, str], id: str) -> None:
+        spelt = tuple((name, text.encode()) for name, text in headers.items())
+        self.put(OutboxRow(topic, id, key.encode(), value, spelt))
+
+    def put(self, row: OutboxRow) -> None:
+        """Put a ready record among the others."""
+        self.rows.append(row)
