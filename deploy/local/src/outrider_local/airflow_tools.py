@@ -4,6 +4,7 @@
 """
 
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from outrider_local.layout import Layout, default_cache, default_home
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command line; the process becomes the tool."""
+    """The command line; ends as the tool ends."""
     tool, *rest = arguments
     layout = Layout(home=default_home(), cache=default_cache())
     layout.cache.mkdir(parents=True, exist_ok=True)
@@ -25,11 +26,9 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     # Airflow makes its home when it is imported; nothing of the person's own is read or written
-    home = Path(tempfile.gettempdir()) / f"outrider-airflow-tools-{os.getuid()}"
-    home.mkdir(mode=0o700, exist_ok=True)
-    told = {"PYTHONPATH": airflow_install.site(home / "site"), "AIRFLOW_HOME": str(home)}
-    program = str(airflow_install.program(layout, tool))
-    os.execve(program, [program, *rest], {**os.environ, **told})
+    with tempfile.TemporaryDirectory(prefix="outrider-airflow-") as home:
+        told = {"PYTHONPATH": airflow_install.site(Path(home) / "site"), "AIRFLOW_HOME": home}
+        return subprocess.call([airflow_install.program(layout, tool), *rest], env={**os.environ, **told})
 
 
 if __name__ == "__main__":
