@@ -8,6 +8,7 @@ from outrider_local.errors import StackError
 
 from outrider_cli import stack, topics
 from outrider_cli.context import fail
+from outrider_cli.demo.command import demo
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Outrider on this machine.")
 
@@ -26,6 +27,7 @@ app.command()(stack.down)
 app.command()(stack.status)
 app.command()(stack.logs)
 app.command()(stack.reset)
+app.command()(demo)
 app.add_typer(topics.app, name="topics")
 
 
