@@ -1,0 +1,1 @@
+"""Decisions about teams: pure functions over frozen values. No clock, no I/O."""

@@ -1,0 +1,54 @@
+"""Which records of the onboarding topic are accepted, and what accepting one changes."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from outrider_contracts.tenants import TeamDesired
+
+from tenancy.domain.teams import Refusal, TeamRecord
+
+RESYNC = timedelta(minutes=15)
+
+
+def judge(desired: TeamDesired, known: TeamRecord | None) -> Refusal | None:
+    """Say why *desired* is not accepted, None if it is. Compacted topics have no compare-and-set: this is it."""
+    if known is not None:
+        if desired.uid != known.uid:
+            return Refusal("ForeignUid", f"{desired.team} is known under another uid; an id is never given away again")
+        if desired.generation < known.generation:
+            message = f"generation {desired.generation} is older than {known.generation}, which is in force"
+            return Refusal("Stale", message, quiet=True)
+        if desired.generation == known.generation:
+            if desired.digest == known.digest:
+                return Refusal("Known", "this generation is in force already", quiet=True)
+            message = (
+                f"generation {desired.generation} was taken by another change "
+                f"({known.digest[:12]}, this one is {desired.digest[:12]}); read the team again and apply anew"
+            )
+            return Refusal("Conflict", message)
+    if desired.digest != desired.spec.digest:
+        named, has = desired.digest[:12], desired.spec.digest[:12]
+        message = f"generation {desired.generation} names digest {named}, its spec has {has}"
+        return Refusal("DigestMismatch", message)
+    if known is None and desired.spec.lifecycle == "Deleted":
+        return Refusal("Unknown", f"{desired.team} is not known here, so there is nothing to delete")
+    return None
+
+
+def accept(desired: TeamDesired, known: TeamRecord | None, because: str, now: datetime) -> TeamRecord:
+    """The row after *desired* was accepted: work is due at once, what provisioners did for older versions is redone."""
+    if known is None:
+        return TeamRecord(
+            desired.team, desired.uid, desired.generation, desired.digest, desired.spec, due_at=now,
+            resync_at=now + RESYNC, requested_by=desired.requested_by, because=because,
+        )  # fmt: skip
+    renewed = replace(
+        known, generation=desired.generation, digest=desired.digest, spec=desired.spec, refusal=None, orphaned=False,
+        requested_by=desired.requested_by, because=because,
+    )  # fmt: skip
+    return give_work(renewed, now)
+
+
+def give_work(record: TeamRecord, now: datetime) -> TeamRecord:
+    """The row with every provisioner asked anew, at once."""
+    return replace(record, version=record.version + 1, due_at=now, attempts=0)

@@ -1,0 +1,1 @@
+"""What tenancy does: hear the onboarding topic, and bring about what the table says."""

@@ -1,0 +1,49 @@
+"""Everything tenancy can be told from outside."""
+
+from pathlib import Path
+
+from outrider_chassis.settings import ServiceSettings
+from pydantic_settings import SettingsConfigDict
+
+
+class Settings(ServiceSettings):
+    """Environment variables with the prefix TENANCY_."""
+
+    model_config = SettingsConfigDict(env_prefix="TENANCY_")
+
+    provisioners: str = "kafka,iam,storage,postgres,airflow"
+    """Which provisioners are on, separated by commas."""
+    secrets_dir: Path
+    """The secret store on one machine: <dir>/<team>/<name>, mode 0600."""
+    signing_key_file: Path
+    """Ed25519 private key (PEM) that signs tokens."""
+    clients_file: Path | None = None
+    """{client_id: {"secret_sha256", "role", "team"}}: the platform's own clients."""
+
+    kafka_admin_username: str = ""
+    kafka_admin_password_file: Path | None = None
+
+    teams_database_url: str = ""
+    """Database with a schema per team; the role has CREATEROLE and owns it."""
+    teams_database_password_file: Path | None = None
+
+    s3_endpoint_url: str | None = None
+    s3_bucket: str = "outrider"
+    s3_region: str = "us-east-1"
+    storage_principal_arn: str = ""
+    """Who takes a team's role on."""
+
+    airflow_database_url: str = ""
+    airflow_database_password_file: Path | None = None
+    airflow_bundles_file: Path | None = None
+    airflow_bundles_root: Path | None = None
+    """A team without a git bundle has its DAG files in <root>/<team>."""
+    airflow_connections_dir: Path | None = None
+    """Read by the API server's secrets backend: <dir>/<team>/<connection>."""
+    storage_url: str = "http://127.0.0.1:8081"
+    """Base URL of storage as tasks reach it; goes into each team's connection `outrider`."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The provisioners that are on, in order."""
+        return tuple(name.strip() for name in self.provisioners.split(",") if name.strip())
