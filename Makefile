@@ -28,8 +28,9 @@ test: ## all tests, on the real systems
 test-unit: ## tests without any system: seconds
 	@$(RUN) pytest tests/unit
 
-test-integration: ## each part on real Kafka, PostgreSQL and S3 with IAM
+test-integration: ## each part on real Kafka, PostgreSQL, S3 with IAM; the plugin in Airflow's environment
 	@$(RUN) pytest tests/integration
+	@$(RUN) python -m outrider_local.airflow_tools pytest airflow_plugin/tests
 
 test-e2e: ## the whole stack with Airflow, ridden end to end, and its parts killed on the way
 	@$(RUN) python -m outrider_local.prerequisites java maven chromium

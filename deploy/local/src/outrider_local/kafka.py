@@ -42,7 +42,8 @@ def client_config(stack: Stack, principal: str) -> dict[str, str]:
 
 def admin(stack: Stack) -> AdminClient:
     """An administrator's client of this stack's broker."""
-    return AdminClient({**client_config(stack, KAFKA_ADMIN)})
+    # its failures are raised; what it would print besides is noise between the lines of a progress view
+    return AdminClient({**client_config(stack, KAFKA_ADMIN), "log_level": "0"})
 
 
 class Kafka:

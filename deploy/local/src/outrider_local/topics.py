@@ -95,6 +95,8 @@ class Topics:
             raise StartFailed(f"kafka refused a topic or a right: {error}") from error
 
     def ready(self, stack: Stack) -> bool:
+        if not kafka.Kafka().ready(stack):
+            return False
         try:
             return existing(kafka.admin(stack)) >= {spec.name for spec in SHARED}
         except KafkaException:
