@@ -1,13 +1,158 @@
-"""Airflow's listener hooks: a guard and one call each. They never raise: pluggy would silence other listeners."""
+"""Airflow's listener hooks: a guard and one call each. None raises, and none waits for the broker but a task's last.
+
+`tryfirst`, because pluggy silences the listeners behind one that raises. The hooks and what each process hands to
+them: https://airflow.apache.org/docs/apache-airflow/stable/administration-and-deployment/listeners.html
+"""
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
 
 from airflow.listeners import hookimpl
 
-from outrider_airflow import bundles
 from outrider_airflow.settings import settings
+
+_log = logging.getLogger(__name__)
 
 
 @hookimpl(tryfirst=True)
 def on_starting(component: object) -> None:
-    """A scheduler, dag-processor, triggerer or task begins."""
-    if file := settings().bundles_file:
-        bundles.refresh(file)
+    """A scheduler, dag-processor, triggerer or task begins; in a task this is before the DAG's file is read."""
+    with _quietly("starting"):
+        if file := settings().bundles_file:
+            from outrider_airflow import bundles
+
+            bundles.refresh(file)
+    with _quietly("starting"):
+        if settings().bootstrap_servers and not _is_task(component):
+            from outrider_airflow import keeper
+
+            if "scheduler" in sys.argv:
+                _warm()
+            keeper.keep()
+
+
+@hookimpl(tryfirst=True)
+def before_stopping(component: object) -> None:
+    """A task that is deferred or put off ends here; no other hook tells."""
+    with _quietly("stopping"):
+        if settings().bootstrap_servers and _is_task(component):
+            _settle()
+
+
+@hookimpl(tryfirst=True)
+def on_dag_run_running(dag_run: Any) -> None:
+    """A run begins, or begins again."""
+    with _quietly("run started"):
+        if settings().bootstrap_servers:
+            from outrider_airflow import runs
+
+            _say_on(runs.started(dag_run))
+
+
+@hookimpl(tryfirst=True)
+def on_dag_run_success(dag_run: Any) -> None:
+    """A run succeeded."""
+    with _quietly("run finished"):
+        if settings().bootstrap_servers:
+            from outrider_airflow import runs
+
+            _say_on(runs.finished(dag_run, "success"))
+
+
+@hookimpl(tryfirst=True)
+def on_dag_run_failed(dag_run: Any) -> None:
+    """A run failed."""
+    with _quietly("run finished"):
+        if settings().bootstrap_servers:
+            from outrider_airflow import runs
+
+            _say_on(runs.finished(dag_run, "failed"))
+
+
+@hookimpl(tryfirst=True)
+def on_task_instance_running(task_instance: Any) -> None:
+    """A try begins, in the task's process; its work waits for this hook."""
+    with _quietly("task started"):
+        if settings().bootstrap_servers:
+            from outrider_airflow import tries
+            from outrider_airflow.publisher import publisher
+
+            publisher().say(tries.started(task_instance), traceparent=_trace(task_instance))
+
+
+@hookimpl(tryfirst=True)
+def on_task_instance_success(task_instance: Any) -> None:
+    """A try succeeded, or a person says so."""
+    with _quietly("task finished"):
+        _finish(task_instance, "success", None)
+
+
+@hookimpl(tryfirst=True)
+def on_task_instance_failed(task_instance: Any, error: object) -> None:
+    """A try failed for good, or will be tried again."""
+    with _quietly("task finished"):
+        _finish(task_instance, "failed", error)
+
+
+@hookimpl(tryfirst=True)
+def on_task_instance_skipped(task_instance: Any) -> None:
+    """A task skipped itself, or a person skipped it."""
+    with _quietly("task finished"):
+        _finish(task_instance, "skipped", None)
+
+
+def _finish(task_instance: Any, state: Any, error: object) -> None:
+    if not settings().bootstrap_servers:
+        return
+    from outrider_airflow import tries
+
+    said = tries.finished(task_instance, state, error)
+    if type(task_instance).__name__ != "RuntimeTaskInstance":
+        _say_on(said)
+        return
+    from outrider_airflow.publisher import publisher
+
+    publisher().say(said, traceparent=_trace(task_instance))
+    _settle()
+
+
+def _say_on(events: Any) -> None:
+    """Say *events* in a process that lives on: its keeper hears the broker's answers."""
+    from outrider_airflow import keeper
+    from outrider_airflow.publisher import publisher
+
+    publisher().say(events)
+    keeper.keep()
+
+
+def _settle() -> None:
+    from outrider_airflow.publisher import publisher
+
+    publisher().settle()
+    publisher().drain(limit=100, seconds=1.0)
+
+
+def _warm() -> None:
+    """Load what every task needs, once: the scheduler's forks inherit it."""
+    import confluent_kafka  # noqa: F401
+
+    from outrider_airflow import runs, tries  # noqa: F401
+
+
+def _is_task(component: object) -> bool:
+    return type(component).__name__ == "TaskRunnerMarker"
+
+
+def _trace(task_instance: Any) -> str:
+    return str((getattr(task_instance, "context_carrier", None) or {}).get("traceparent", ""))
+
+
+@contextlib.contextmanager
+def _quietly(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception:  # noqa: BLE001  a listener that raises silences the others and tells nobody
+        _log.warning("outrider could not tell: %s", what, exc_info=True)

@@ -1,1 +1,67 @@
-"""Cluster policies (entry point `airflow.policy`)."""
+"""Cluster policies (entry point `airflow.policy`): early, clear refusals, and an edge for every declared input.
+
+They run where a DAG's file is read, in the author's process: a help, not a boundary.
+"""
+
+from typing import Any
+
+from airflow.policies import hookimpl
+
+
+@hookimpl
+def dag_policy(dag: Any) -> None:
+    """Refuse what can't be, as an import error that says what to do; add the edges that declared inputs mean."""
+    _refuse_foreign_tag(dag)
+    tasks = _declaring(dag)
+    if not tasks:
+        return
+    from outrider_airflow.declared import declaration
+    from outrider_airflow.dependencies import plan_edges
+
+    try:
+        declared = {task_id: declaration(task) for task_id, task in tasks.items()}
+        edges = plan_edges(declared, {each.task_id: frozenset(each.downstream_task_ids) for each in dag.tasks})
+    except ValueError as error:
+        raise _violation(f"DAG {dag.dag_id!r}, {error}") from None
+    for edge in edges:
+        dag.get_task(edge.producer).set_downstream(dag.get_task(edge.consumer))
+
+
+def _declaring(dag: Any) -> dict[str, Any]:
+    from outrider_airflow.declared import KINDS, declares
+
+    tasks = {task.task_id: task for task in dag.tasks if declares(task)}
+    for task_id, task in tasks.items():
+        if expanded := sorted({*KINDS, "mode"} & _expanded(task)):
+            raise _violation(
+                f"DAG {dag.dag_id!r}, task {task_id!r}: {expanded[0]} can't be expanded, all instances of a mapped "
+                f"task share their declarations. Write .partial({expanded[0]}=…).expand(params=…)."
+            )
+    return tasks
+
+
+def _expanded(task: Any) -> set[str]:
+    """Names a mapped task is expanded over, as far as they are known before it runs."""
+    value = getattr(getattr(task, "expand_input", None), "value", None)
+    if isinstance(value, dict):
+        return set(value)
+    if isinstance(value, (list, tuple)):
+        return {name for each in value if isinstance(each, dict) for name in each}
+    return set()
+
+
+def _refuse_foreign_tag(dag: Any) -> None:
+    if not any(str(tag).startswith("team:") for tag in dag.tags):
+        return
+    from outrider_airflow import whose
+    from outrider_airflow.settings import settings
+    from outrider_airflow.team import contradiction
+
+    if wrong := contradiction(whose.of_file(dag.fileloc, dag.tags), whose.rules(settings())):
+        raise _violation(f"DAG {dag.dag_id!r}: {wrong}")
+
+
+def _violation(message: str) -> Exception:
+    from airflow.exceptions import AirflowClusterPolicyViolation
+
+    return AirflowClusterPolicyViolation(message)

@@ -31,6 +31,11 @@ class Settings:
     default_team: str = "default"
     """The team of a DAG nothing else binds; empty: such DAGs are not spoken of."""
 
+    ensure_timeout_seconds: float = 60.0
+    """How long an environment task waits for storage before it fails and may be retried."""
+    work_directory: str = ""
+    """Where local jobs get their directories; empty: the system's place for temporary files."""
+
     @property
     def spool(self) -> Path:
         return Path(self.spool_directory)
@@ -51,5 +56,6 @@ def settings() -> Settings:
     return Settings(
         **texts,
         bundle_teams=json.loads(said("bundle_teams", "{}")),
+        ensure_timeout_seconds=float(said("ensure_timeout_seconds", str(plain.ensure_timeout_seconds))),
         tag_binds=said("tag_binds", "False").lower() in ("true", "1", "yes", "t"),
     )

@@ -1,0 +1,79 @@
+"""What declared inputs ask of a DAG: which edges are missing, and what can't be. Pure: no object of Airflow's here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from outrider_contracts.declarations import TaskDeclaration
+
+
+@dataclass(frozen=True)
+class Edge:
+    """*consumer* reads an output of *producer*, so it runs after it."""
+
+    producer: str
+    consumer: str
+
+
+class DeclarationRefused(ValueError):
+    """A declaration that can't hold; the message says what to write instead."""
+
+
+def plan_edges(declared: Mapping[str, TaskDeclaration], downstream: Mapping[str, frozenset[str]]) -> tuple[Edge, ...]:
+    """Say which edges *declared* needs beyond those of *downstream* (task id -> ids right behind it, for every task).
+
+    Raises DeclarationRefused for an unknown task or output, and where an edge would close a circle.
+    """
+    edges: list[Edge] = []
+    after = {task: set(behind) for task, behind in downstream.items()}
+    for consumer, told in sorted(declared.items()):
+        for name, source in sorted(told.inputs.items()):
+            if source.dag is not None:
+                continue
+            where = f"task {consumer!r}, input {name!r}"
+            _check(where, source.task, source.output, declared, downstream)
+            if consumer in after[source.task]:
+                continue
+            if source.task == consumer or source.task in _reachable(consumer, after):
+                raise DeclarationRefused(
+                    f"{where}: task {source.task!r} runs after {consumer!r}, so it can't be read by it. "
+                    'Read the last run\'s version with Input(dag=…, task=…, output=…, run="latest"), '
+                    "or turn the dependency round."
+                )
+            after[source.task].add(consumer)
+            edges.append(Edge(source.task, consumer))
+    return tuple(edges)
+
+
+def _check(
+    where: str,
+    task: str,
+    output: str,
+    declared: Mapping[str, TaskDeclaration],
+    known: Mapping[str, frozenset[str]],
+) -> None:
+    if task not in known:
+        raise DeclarationRefused(f"{where}: this DAG has no task {task!r}.{_meant(task, known)}")
+    outputs = declared[task].outputs if task in declared else {}
+    if output not in outputs:
+        declares = f"it declares {', '.join(sorted(outputs))}" if outputs else "it declares none"
+        raise DeclarationRefused(
+            f"{where}: task {task!r} has no output {output!r}; {declares}.{_meant(output, outputs)} "
+            f'Declare it there: outputs={{"{output}": Output()}}.'
+        )
+
+
+def _meant(word: str, words: Mapping[str, object]) -> str:
+    near = get_close_matches(word, list(words), n=1) or [name for name in words if name.endswith(f".{word}")][:1]
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _reachable(task: str, after: Mapping[str, set[str]]) -> set[str]:
+    seen: set[str] = set()
+    open_tasks = [task]
+    while open_tasks:
+        for behind in after[open_tasks.pop()]:
+            if behind not in seen:
+                seen.add(behind)
+                open_tasks.append(behind)
+    return seen

@@ -1,0 +1,97 @@
+"""What the broker did not take: one file per record, written whole, read in the order of writing."""
+
+import contextlib
+import fcntl
+import itertools
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from outrider_contracts.envelope import Record
+
+AWAY_SECONDS = 30.0
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """A record and the file that holds it."""
+
+    file: Path
+    record: Record
+
+
+class Spool:
+    """A directory on this host. All processes of Airflow on the host may use it at once."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._marker = directory / "broker-away"
+
+    def add(self, record: Record) -> None:
+        """Keep *record*; once this returns it survives a crash."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = f"{time.time_ns():020}-{os.getpid()}-{next(_numbers):06}.json"
+        beside = self._directory / f".{name}"
+        headers = [[key, value.decode()] for key, value in record.headers]
+        told = {"topic": record.topic, "key": record.key, "value": record.value.decode(), "headers": headers}
+        with beside.open("x") as file:
+            json.dump(told, file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.rename(self._directory / name)
+
+    def mark_away(self) -> None:
+        """Spare the next tasks on this host the wait for a broker that does not answer."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._marker.touch()
+
+    def away(self) -> bool:
+        """Say whether the broker did not answer within the last `AWAY_SECONDS`."""
+        try:
+            return time.time() - self._marker.stat().st_mtime < AWAY_SECONDS
+        except FileNotFoundError:
+            return False
+
+    def holds_any(self) -> bool:
+        """Say whether records wait."""
+        return next(self._files(), None) is not None
+
+    def drain(self, deliver: Callable[[Sequence[Spooled]], None], *, limit: int) -> None:
+        """Hand the oldest *limit* records to *deliver*, which removes what the broker took.
+
+        One process at a time drains; another one that comes meanwhile returns at once.
+        """
+        if not self.holds_any():
+            return
+        with self._alone() as alone:
+            if alone:
+                oldest = sorted(self._files())[:limit]
+                deliver([spooled for file in oldest if (spooled := _read(file)) is not None])
+
+    def _files(self) -> Iterator[Path]:
+        # hidden ones are not written to their end
+        return (file for file in self._directory.glob("[0-9]*.json")) if self._directory.is_dir() else iter(())
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[bool]:
+        # a lock by process (lockf): one by file (flock) would live on in every task forked meanwhile
+        with (self._directory / "lock").open("w") as lock:
+            try:
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                yield False
+            else:
+                yield True
+
+
+def _read(file: Path) -> Spooled | None:
+    try:
+        told = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    headers = tuple((key, value.encode()) for key, value in told["headers"])
+    return Spooled(file, Record(told["topic"], told["key"], told["value"].encode(), headers))

@@ -1,0 +1,104 @@
+"""Facts of tries, built from the task instance of a task process or the row of the scheduler or API server."""
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from outrider_contracts.airflow import AssetUpdated, TaskError, TaskFinished, TaskStarted, TaskState
+from outrider_contracts.event import Event
+from outrider_contracts.keys import RunKey, TaskKey, TryKey
+
+from outrider_airflow import whose
+from outrider_airflow.declared import declaration, declares
+from outrider_airflow.reach import reach
+from outrider_airflow.team import Binding
+
+_NUMBER = re.compile(r"\d+|0x[0-9a-fA-F]+")
+
+
+def started(task_instance: Any) -> tuple[Event, ...]:
+    """The try began. A sensor that is woken to look again has begun before: nothing."""
+    binding = whose.of_task(task_instance)
+    run = _run(task_instance)
+    if binding is None or run is None or reach(task_instance, "_ti_context_from_server.task_reschedule_count"):
+        return ()
+    task = task_instance.task
+    return (
+        TaskStarted(
+            task=_key(task_instance, binding),
+            run_started_at=run.start_date,
+            started_at=task_instance.start_date,
+            logical_date=run.logical_date,
+            run_after=run.run_after,
+            operator=str(task.task_type),
+            queue=str(task.queue),
+            pool=str(task.pool),
+            dag_version=str(reach(task_instance, "dag_version_id") or ""),
+            bundle=str(reach(task_instance, "bundle_instance.name") or ""),
+            bundle_version=reach(task_instance, "bundle_instance.version"),
+            hostname=str(reach(task_instance, "hostname") or ""),
+            team_rule=binding.rule,
+            declaration=declaration(task, mapped=task_instance.map_index >= 0) if declares(task) else None,
+        ),
+    )
+
+
+def finished(task_instance: Any, state: TaskState, error: object = None) -> tuple[Event, ...]:
+    """The try ended. A failure with tries left is `up_for_retry`, which Airflow tells by the instance's state."""
+    binding = whose.of_task(task_instance)
+    run = _run(task_instance)
+    if binding is None or run is None or run.start_date is None:
+        return ()
+    if state == "failed" and str(getattr(task_instance.state, "value", task_instance.state)) == "up_for_retry":
+        state = "up_for_retry"
+    key = _key(task_instance, binding)
+    said = TaskFinished(
+        task=key,
+        run_started_at=run.start_date,
+        state=state,
+        finished_at=task_instance.end_date or datetime.now(UTC),
+        started_at=task_instance.start_date,
+        logical_date=run.logical_date,
+        operator=str(reach(task_instance, "task.task_type") or reach(task_instance, "operator") or ""),
+        error=error_of(error),
+    )
+    assets = _assets(task_instance, key, said.finished_at) if state == "success" else ()
+    return (*assets, said)
+
+
+def error_of(error: object) -> TaskError | None:
+    """The error's class and 16 hex digits over its first line, numbers aside; never its words."""
+    if error is None:
+        return None
+    kind = f"{type(error).__module__}.{type(error).__qualname__}" if isinstance(error, BaseException) else "message"
+    line = next(iter(str(error).splitlines()), "")
+    digest = hashlib.sha256(f"{kind}: {_NUMBER.sub('#', line)}".encode()).hexdigest()
+    return TaskError(error_class=kind.removeprefix("builtins."), fingerprint=digest[:16])
+
+
+def _run(task_instance: Any) -> Any:
+    """The run as this process knows it."""
+    return reach(task_instance, "_ti_context_from_server.dag_run") or reach(task_instance, "dag_run")
+
+
+def _key(task_instance: Any, binding: Binding) -> TryKey:
+    task = TaskKey(
+        **RunKey(team=binding.team, dag_id=task_instance.dag_id, run_id=task_instance.run_id).model_dump(),
+        task_id=task_instance.task_id,
+        map_index=-1 if task_instance.map_index is None else task_instance.map_index,
+    )
+    return task.attempt(task_instance.try_number)
+
+
+def _assets(task_instance: Any, key: TryKey, at: datetime) -> tuple[Event, ...]:
+    """Assets the try updated: its outlets, which Airflow updates when a task succeeds.
+
+    Told here and not in the API server, which does not know the try; only a task process has the outlets.
+    """
+    outlets = reach(task_instance, "task.outlets") or ()
+    return tuple(
+        AssetUpdated(task=key, uri=str(outlet.uri), name=str(outlet.name), updated_at=at)
+        for outlet in outlets
+        if reach(outlet, "uri")
+    )
