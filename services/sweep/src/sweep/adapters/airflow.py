@@ -1,0 +1,78 @@
+"""Airflow's REST API as the sweep sees it."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+from outrider_chassis.airflow import AirflowApi, Run, TaskInstance
+
+from sweep.domain.seen import Page, RunId, SeenRun, SeenTask
+from sweep.domain.tasks import TOLD_STATES
+
+
+class RestAirflow:
+    """Reads through `/api/v2`; pages follow Airflow's row ids, which never change."""
+
+    def __init__(self, api: AirflowApi) -> None:
+        self._api = api
+
+    async def runs(self, since: datetime, page: str) -> Page[SeenRun]:
+        """One page of runs updated at *since* or later."""
+        got = await self._api.runs_page(cursor=page, updated_since=since)
+        return Page(tuple(map(_run, got.items)), got.next, got.at)
+
+    async def ended_tasks(self, since: datetime, page: str) -> Page[SeenTask]:
+        """One page of task instances that ended (a try) and were updated at *since* or later."""
+        got = await self._api.task_instances_page(cursor=page, updated_since=since, states=TOLD_STATES)
+        return Page(tuple(map(_task, got.items)), got.next, got.at)
+
+    async def run(self, run: RunId) -> SeenRun | None:
+        """The run as it is now."""
+        found = await self._api.run(*run)
+        return None if found is None else _run(found)
+
+    async def tries(self, run: RunId, task: SeenTask | None = None) -> AsyncIterator[SeenTask]:
+        """Every try of *task*, or the newest try of every task."""
+        if task is None:
+            async for each in self._api.task_instances(*run):
+                yield _task(each)
+        else:
+            for each in await self._api.tries(*run, task.task_id, task.map_index):
+                yield _task(each)
+
+
+def _run(run: Run) -> SeenRun:
+    version = run.dag_version
+    return SeenRun(
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        state=run.state,
+        run_type=run.run_type,
+        run_after=run.run_after,
+        queued_at=run.queued_at,
+        start_date=run.start_date,
+        end_date=run.end_date,
+        logical_date=run.logical_date,
+        data_interval_start=run.data_interval_start,
+        data_interval_end=run.data_interval_end,
+        dag_version=version.id if version else "",
+        bundle=(version.bundle_name or "") if version else "",
+        bundle_version=run.bundle_version,
+    )
+
+
+def _task(task: TaskInstance) -> SeenTask:
+    return SeenTask(
+        dag_id=task.dag_id,
+        run_id=task.run_id,
+        task_id=task.task_id,
+        map_index=task.map_index,
+        try_number=task.try_number,
+        max_tries=task.max_tries,
+        state=task.state,
+        start_date=task.start_date,
+        end_date=task.end_date,
+        logical_date=task.logical_date,
+        run_after=task.run_after,
+        operator=task.operator or "",
+        bundle=task.bundle_name or "",
+    )

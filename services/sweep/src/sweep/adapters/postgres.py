@@ -1,0 +1,151 @@
+"""The notebook in PostgreSQL: what was said, what is known of runs, how far the reading has come."""
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+from outrider_bus.ports import Connection, Database, StaleEpochError
+from outrider_chassis.database import Pool
+
+from sweep.domain.seen import Cursor, KnownRun, Outcome, Pass, SaidTry, TeamRun, Whose, merged
+
+KEEP_RUNS = """
+INSERT INTO sweep.runs (team, dag_id, run_id, team_rule, started_at, clear_number, ended_at, missing_since)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::int[], $7::timestamptz[],
+                     $8::timestamptz[])
+ON CONFLICT (team, dag_id, run_id) DO UPDATE SET
+    missing_since = excluded.missing_since, checked_at = now(),
+    started_at = excluded.started_at,
+    clear_number = CASE WHEN excluded.started_at > runs.started_at THEN excluded.clear_number
+                        ELSE greatest(runs.clear_number, excluded.clear_number) END,
+    ended_at = CASE WHEN excluded.started_at > runs.started_at THEN excluded.ended_at
+                    ELSE coalesce(excluded.ended_at, runs.ended_at) END
+WHERE excluded.started_at >= runs.started_at
+"""
+"""A later start replaces what is known; of one start the end is kept once it is known. Any order gives the same."""
+
+FORGET_RUNS = """
+DELETE FROM sweep.runs r USING unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+    AS g (team, dag_id, run_id, started_at)
+WHERE (r.team, r.dag_id, r.run_id) = (g.team, g.dag_id, g.run_id) AND r.started_at <= g.started_at
+"""
+
+_KNOWN = """
+SELECT r.* FROM sweep.runs r JOIN unnest($1::text[], $2::text[], $3::text[]) AS w (team, dag_id, run_id)
+    USING (team, dag_id, run_id)
+"""
+_SAID = """
+SELECT dag_id, run_id, task_id, map_index, try_number, state, ended_at
+FROM sweep.said JOIN unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::timestamptz[])
+    AS w (dag_id, run_id, task_id, map_index, try_number, state, ended_at)
+    USING (dag_id, run_id, task_id, map_index, try_number, state, ended_at)
+"""
+_SAY = """
+INSERT INTO sweep.said (dag_id, run_id, task_id, map_index, try_number, state, ended_at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::timestamptz[])
+ON CONFLICT DO NOTHING
+"""
+_DUE = """
+UPDATE sweep.runs SET checked_at = now() WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM sweep.runs
+    WHERE checked_at < now() - CASE WHEN missing_since IS NOT NULL OR ended_at IS NULL THEN $2::interval
+                                    ELSE $3::interval END
+    ORDER BY checked_at LIMIT $1))
+RETURNING *
+"""
+_MOVE = """
+INSERT INTO sweep.cursors AS c (reading, since, page, began_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (reading) DO UPDATE SET since = $2, page = $3, began_at = $4 WHERE (c.since, c.page) = ($5, $6)
+RETURNING reading
+"""
+
+
+class PostgresNotebook:
+    """Notebook and bookmarks of one sweep."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        database: Database,
+        *,
+        lookback: timedelta,
+        overlap: timedelta,
+        remember: timedelta,
+        recheck_open: timedelta = timedelta(seconds=15),
+        recheck_ended: timedelta = timedelta(minutes=10),
+    ) -> None:
+        self._pool = pool
+        self._database = database
+        self._lookback = lookback
+        self._keep_said = 3 * overlap
+        self._remember = remember
+        self._recheck = (recheck_open, recheck_ended)
+
+    async def at(self, reading: Pass) -> Cursor:
+        """The cursor of *reading*."""
+        row = await self._pool.fetchrow("SELECT since, page, began_at FROM sweep.cursors WHERE reading = $1", reading)
+        if row is None:
+            return Cursor(datetime.now(UTC) - self._lookback)
+        return Cursor(row["since"], row["page"], row["began_at"])
+
+    async def known(self, runs: Collection[TeamRun]) -> dict[TeamRun, KnownRun]:
+        """What is known of *runs*."""
+        rows = await self._pool.fetch(_KNOWN, *_columns(runs, 3))
+        return {each.key: each for each in map(_known, rows)}
+
+    async def already_said(self, ends: Collection[SaidTry]) -> set[SaidTry]:
+        """Those of *ends* that were said."""
+        rows = await self._pool.fetch(_SAID, *_columns(ends, 7))
+        return {(r[0], r[1], r[2], r[3], r[4], r[5], r[6]) for r in rows}
+
+    async def due(self, limit: int) -> list[KnownRun]:
+        """Runs to ask after; asking counts from now."""
+        return [_known(row) for row in await self._pool.fetch(_DUE, limit, *self._recheck)]
+
+    async def write(self, outcome: Outcome) -> None:
+        """Keep *outcome* in one transaction."""
+        async with self._database.begin() as tx:
+            if outcome.moved:
+                await self._move(tx.connection, *outcome.moved)
+            await keep_runs(tx.connection, outcome.known)
+            await forget_runs(tx.connection, outcome.gone)
+            await tx.connection.execute(_SAY, *_columns(outcome.said, 7))
+            await tx.say(*outcome.facts)
+
+    async def _move(self, connection: Connection, reading: Pass, before: Cursor, after: Cursor) -> None:
+        values = (reading, after.since, after.page, after.began_at, before.since, before.page)
+        if await connection.fetchval(_MOVE, *values) is None:
+            raise StaleEpochError(f"the cursor of {reading} was moved by another sweep")
+        if not after.page:
+            await connection.execute("DELETE FROM sweep.said WHERE seen_at < now() - $1::interval", self._keep_said)
+            await connection.execute("DELETE FROM sweep.runs WHERE ended_at < now() - $1::interval", self._remember)
+
+
+async def keep_runs(connection: Connection, runs: Iterable[KnownRun]) -> None:
+    """Remember *runs*; nothing older replaces anything newer."""
+    newest: dict[TeamRun, KnownRun] = {}
+    for run in runs:
+        newest[run.key] = merged(newest[run.key], run) if run.key in newest else run
+    rows = [(*r.key, r.whose.rule, r.started_at, r.clear_number, r.ended_at, r.missing_since) for r in newest.values()]
+    await connection.execute(KEEP_RUNS, *_columns(rows, 8))
+
+
+async def forget_runs(connection: Connection, runs: Iterable[KnownRun]) -> None:
+    """Forget *runs*, unless they started again since."""
+    await connection.execute(FORGET_RUNS, *_columns([(*run.key, run.started_at) for run in runs], 4))
+
+
+def _columns(rows: Collection[tuple[object, ...]], width: int) -> list[list[object]]:
+    return [[row[column] for row in rows] for column in range(width)]
+
+
+def _known(row: asyncpg.Record) -> KnownRun:
+    return KnownRun(
+        row["dag_id"],
+        row["run_id"],
+        Whose(row["team"], row["team_rule"]),
+        row["started_at"],
+        row["clear_number"],
+        row["ended_at"],
+        row["missing_since"],
+    )

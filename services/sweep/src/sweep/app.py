@@ -1,0 +1,57 @@
+"""Puts the sweep together: what it hears, its rounds, and how it tells where it stands."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from outrider_chassis.airflow import AirflowApi
+from outrider_chassis.service import Resources
+from outrider_chassis.teams import TeamsProjection
+from outrider_contracts.airflow import AirflowEvent, RunDeleted, RunFinished, RunReopened, RunStarted
+
+from sweep.adapters.airflow import RestAirflow
+from sweep.adapters.postgres import PostgresNotebook
+from sweep.adapters.teams import PostgresTeams
+from sweep.api import routes
+from sweep.handlers import learn
+from sweep.settings import Settings
+from sweep.timers import Sweep, Terms
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+GROUP = "sweep"
+
+
+async def wire(resources: Resources[Settings]) -> None:
+    """Give the sweep everything it uses and set it going."""
+    settings, pool, bus = resources.settings, resources.pool, resources.bus
+    api = await resources.stack.enter_async_context(
+        AirflowApi(settings.airflow_url, settings.airflow_username, settings.airflow_password_file)
+    )
+    overlap = timedelta(seconds=settings.overlap_seconds)
+    notebook = PostgresNotebook(
+        pool,
+        bus.database,
+        lookback=timedelta(seconds=settings.lookback_seconds),
+        overlap=overlap,
+        remember=timedelta(seconds=settings.remember_seconds),
+    )
+    sweep = Sweep(
+        airflow=RestAirflow(api),
+        teams=PostgresTeams(pool),
+        notebook=notebook,
+        bookmarks=notebook,
+        terms=Terms(
+            overlap=overlap,
+            patience=timedelta(seconds=settings.patience_seconds),
+            gone_grace=timedelta(seconds=settings.gone_grace_seconds),
+            checks_per_round=settings.checks_per_round,
+        ),
+    )
+    TeamsProjection(pool).listen(bus, f"{GROUP}-teams")
+    bus.batches(
+        group=GROUP,
+        topics=(AirflowEvent.topic,),
+        types=(RunStarted, RunReopened, RunFinished, RunDeleted),
+        handler=learn,
+    )
+    resources.app.include_router(routes(sweep, notebook))
+    resources.background.append(lambda: sweep.keep_going(settings.interval_seconds))

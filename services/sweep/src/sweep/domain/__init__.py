@@ -1,0 +1,1 @@
+"""What is to be said of what was read: pure functions over frozen values. No clock, no I/O."""

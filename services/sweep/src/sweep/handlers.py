@@ -1,0 +1,36 @@
+"""What the sweep hears: what others said of runs, so that it says only what nobody said, and asks after the rest."""
+
+from collections.abc import Sequence
+
+from outrider_bus.ports import Heard, Tx
+from outrider_contracts.airflow import RunDeleted, RunFinished, RunStarted, TeamRule
+from outrider_contracts.event import Event
+
+from sweep.adapters.postgres import forget_runs, keep_runs
+from sweep.domain.seen import KnownRun, Whose
+
+
+async def learn(heard: Sequence[Heard[Event]], tx: Tx) -> None:
+    """Remember starts and ends, forget what was deleted. Any order and any repetition gives the same table."""
+    known, gone = [], []
+    for one in heard:
+        event = one.event
+        if isinstance(event, RunStarted):
+            known.append(_known(event, event.team_rule))
+        elif isinstance(event, RunFinished):
+            known.append(_known(event, "multi-team"))
+        elif isinstance(event, RunDeleted):
+            gone.append(_known(event, "multi-team"))
+    await keep_runs(tx.connection, known)
+    await forget_runs(tx.connection, gone)
+
+
+def _known(event: RunStarted | RunFinished | RunDeleted, rule: TeamRule) -> KnownRun:
+    return KnownRun(
+        event.run.dag_id,
+        event.run.run_id,
+        Whose(event.run.team, rule),
+        event.run_started_at,
+        clear_number=0 if isinstance(event, RunDeleted) else event.clear_number,
+        ended_at=event.finished_at if isinstance(event, RunFinished) else None,
+    )
