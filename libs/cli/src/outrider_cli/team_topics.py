@@ -52,13 +52,13 @@ class TeamTopics(AbstractContextManager["TeamTopics"]):
             message = self._consumer.poll(0.5)
             if message is None:
                 continue
-            error = message.error()
-            if error is None:
+            fault = message.error()
+            if fault is None:
                 self._take(message)
-            elif error.code() == KafkaError._PARTITION_EOF:
+            elif fault.code() == KafkaError._PARTITION_EOF:
                 left.discard((message.topic(), message.partition()))
             else:
-                raise NotConnected(f"Kafka refused to read {message.topic()}: {error.name()}")
+                raise NotConnected(f"Kafka refused to read {message.topic()}: {fault.name()}")
 
     def send(self, desired: Sequence[TeamDesired]) -> None:
         """Say what is wanted, each acknowledged. Raises NotConnected naming what was not taken."""

@@ -102,14 +102,12 @@ class Reconciler:
             due = record.resync_at
             if not well:
                 record = replace(record, attempts=record.attempts + 1)
-                due = min(due, retry_at(now, record.attempts, random()))  # noqa: S311
-                if record.attempts < _QUICK_POLLS and all(
-                    self._waits_for_reload(record, p.name) for p in self._provisioners
-                ):
-                    due = now + RELOAD_POLL
+                due = min(due, self._next_try(record, now))
             await ledger.put(replace(record, due_at=due, attempts=0 if well else record.attempts))
 
-    @staticmethod
-    def _waits_for_reload(record: TeamRecord, name: str) -> bool:
-        condition = record.condition(name)
-        return condition is not None and condition.reason not in ("Failed", "Unavailable", "Pending")
+    def _next_try(self, record: TeamRecord, now: datetime) -> datetime:
+        stated = [record.condition(provisioner.name) for provisioner in self._provisioners]
+        reasons = {condition.reason for condition in stated if condition is not None}
+        if not reasons & {"Failed", "Unavailable"} and record.attempts < _QUICK_POLLS:
+            return now + RELOAD_POLL
+        return retry_at(now, record.attempts, random(), away="Failed" not in reasons)  # noqa: S311
