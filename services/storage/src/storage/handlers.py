@@ -15,7 +15,7 @@ from outrider_contracts.airflow import (
 )
 from outrider_contracts.event import Event
 
-from storage.cases.announce import make, open_ahead, tell
+from storage.cases.announce import make, open_ahead, served, tell
 from storage.cases.ensure import prepare
 from storage.cases.plan import plan_run
 from storage.cases.work import Work
@@ -30,10 +30,12 @@ async def announce_run(work: Work, heard: Heard[Event], begin: Begin) -> None:
     said = heard.event
     assert isinstance(said, RunStarted)
     fresh = said.clear_number == 0 and not isinstance(said, RunReopened)
+    teams = await served(work, {said.run.team})
     async with work.database.begin() as tx:
         await runs.keep_start(tx.connection, said, fresh=fresh, now=work.clock())
         known = await runs.starts(tx.connection, said.run)
-        opened = await open_ahead(work, tx.connection, [s for s in known if s.run_started_at == said.run_started_at])
+        begun = [start for start in known if start.run_started_at == said.run_started_at]
+        opened = await open_ahead(work, tx.connection, begun, teams)
     usable = await make(work, opened)
     async with begin() as tx:
         await tell(work, tx, opened, usable)
@@ -44,10 +46,11 @@ async def announce_waiting(work: Work, heard: Heard[Event], begin: Begin) -> Non
     """A graph became known: make the places of open runs that waited for it."""
     said = heard.event
     assert isinstance(said, GraphDeclared)
+    teams = await served(work, {said.run.team})
     async with work.database.begin() as tx:
         await runs.keep_graph(tx.connection, said)
         waiting = await runs.open_starts(tx.connection, said.run.team, said.run.dag_id, said.dag_version)
-        opened = await open_ahead(work, tx.connection, waiting)
+        opened = await open_ahead(work, tx.connection, waiting, teams)
     usable = await make(work, opened)
     async with begin() as tx:
         await tell(work, tx, opened, usable)

@@ -9,6 +9,7 @@ from outrider_contracts.http import Credentials, StoreAddress
 from outrider_contracts.keys import RunKey
 from outrider_contracts.places import MANIFEST
 from outrider_contracts.tenants import TeamStatus
+from pydantic import ValidationError
 
 from storage.adapters.paths import guard
 from storage.domain.access import Access, session_policy
@@ -54,8 +55,10 @@ class MemoryManifests:
 
     async def read(self, path: str) -> Manifest | None:
         guard(path)
-        raw = self._files.get(path + MANIFEST)
-        return None if raw is None else Manifest.model_validate_json(raw)
+        try:
+            return Manifest.model_validate_json(self._files.get(path + MANIFEST, b""))
+        except ValidationError:
+            return None
 
     async def write(self, path: str, manifest: Manifest) -> Manifest:
         guard(path)

@@ -1,7 +1,7 @@
 """Making a run's environments when the run starts, before its tasks ask."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from outrider_bus.ports import Tx
@@ -19,7 +19,20 @@ from storage.records import attempts, runs
 from storage.records.codec import Connection
 
 
-async def open_ahead(work: Work, connection: Connection, starts: Sequence[RunStart]) -> list[Attempt]:
+async def served(work: Work, teams: Collection[str]) -> dict[str, TeamSpec | None]:
+    """Specs of those of *teams* that may have environments. Asked before a transaction begins: it needs one itself."""
+    found: dict[str, TeamSpec | None] = {}
+    for team in teams:
+        try:
+            found[team] = admit(team, await work.teams.get(team), timedelta(0)).spec
+        except (Refused, Waiting):
+            continue
+    return found
+
+
+async def open_ahead(
+    work: Work, connection: Connection, starts: Sequence[RunStart], teams: Mapping[str, TeamSpec | None]
+) -> list[Attempt]:
     """Announce the unmapped declared tasks of *starts* whose graph is known; returns what is to be made.
 
     Losing the head start (unknown team, old run) costs time, never correctness: a task's own request does the same.
@@ -27,17 +40,14 @@ async def open_ahead(work: Work, connection: Connection, starts: Sequence[RunSta
     now = work.clock()
     opened: list[Attempt] = []
     for start in starts:
-        if not start.started or start.ended_at or now - start.run_started_at > work.terms.phantom_after:
-            continue
-        try:
-            status = admit(start.run.team, await work.teams.get(start.run.team), timedelta(0))
-        except (Refused, Waiting):
+        too_old = now - start.run_started_at > work.terms.phantom_after
+        if not start.started or start.ended_at or too_old or start.run.team not in teams:
             continue
         for declared in await runs.graph(connection, start.run.team, start.run.dag_id, start.dag_version):
             if _has_an_environment(declared):
                 wanted = _ahead(start, declared)
                 await attempts.lock(connection, wanted.place)
-                opened += await _open(work, connection, wanted, status.spec)
+                opened += await _open(work, connection, wanted, teams[start.run.team])
     return opened
 
 

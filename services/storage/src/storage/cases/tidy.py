@@ -1,9 +1,11 @@
 """What time alone brings about: places nobody came for, tries that ended without a seal, runs that never were."""
 
+from datetime import timedelta
+
 import structlog
 from outrider_bus.ports import UnavailableError
 
-from storage.cases.announce import make, open_ahead, tell
+from storage.cases.announce import make, open_ahead, served, tell
 from storage.cases.plan import plan_run
 from storage.cases.seal import seal_by_what_is_there
 from storage.cases.work import Work
@@ -12,6 +14,8 @@ from storage.domain.removal import plan_removal
 from storage.records import attempts, runs
 
 _BATCH = 200
+_STUCK = timedelta(seconds=10)
+"""An announcement that takes longer was interrupted."""
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -19,8 +23,12 @@ async def announce_late(work: Work) -> None:
     """Announce runs whose team or graph became known after their start, or whose announcement was interrupted."""
     now = work.clock()
     async with work.database.begin() as tx:
-        waiting = await runs.unannounced(tx.connection, now - work.terms.phantom_after, _BATCH)
-        opened = await open_ahead(work, tx.connection, waiting)
+        waiting = await runs.unannounced(tx.connection, now - work.terms.phantom_after, now - _STUCK, _BATCH)
+    teams = await served(work, {start.run.team for start in waiting})
+    if not teams:
+        return
+    async with work.database.begin() as tx:
+        opened = await open_ahead(work, tx.connection, waiting, teams)
     if opened:
         usable = await make(work, opened)
         async with work.database.begin() as tx:

@@ -40,6 +40,8 @@ def newest(starts: Sequence[RunStart]) -> RunStart | None:
 def begun_at(starts: Sequence[RunStart], at: datetime) -> datetime | None:
     """The first start of the run that the start *at* belongs to: starts that reopened it belong together.
 
-    None where that is not known (its start was not heard, and nothing earlier that could be its beginning).
+    None while that can't be told: a start that was not heard may reopen the run or begin it anew.
     """
+    if not any(start.started and start.run_started_at == at for start in starts):
+        return None
     return max((s.run_started_at for s in starts if s.fresh and s.run_started_at <= at), default=None)

@@ -125,7 +125,7 @@ CREATE TABLE storage.waits (
 
 -- One row: which database this is, how often it was started, and whether anything may be destroyed.
 CREATE TABLE storage.control (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     identity text NOT NULL,
     starts bigint NOT NULL DEFAULT 0,
     frozen boolean NOT NULL DEFAULT false,

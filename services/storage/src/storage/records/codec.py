@@ -1,15 +1,16 @@
 """How values of the contracts stand in rows: keys as columns, documents as JSON text."""
 
-import json
-from typing import Any
-
 import asyncpg
+from outrider_bus.ports import Connection
 from outrider_contracts.environments import InputVersion
 from outrider_contracts.keys import RunKey, TaskKey
 from pydantic import TypeAdapter
 
-Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 Row = asyncpg.Record
+
+__all__ = [
+    "Connection", "Row", "inputs_json", "inputs_of", "run_columns", "run_of", "task_columns", "task_of",
+]  # fmt: skip
 
 _INPUTS: TypeAdapter[dict[str, tuple[InputVersion, ...]]] = TypeAdapter(dict[str, tuple[InputVersion, ...]])
 
@@ -44,8 +45,3 @@ def inputs_json(inputs: dict[str, tuple[InputVersion, ...]]) -> str:
 def inputs_of(text: str | None) -> dict[str, tuple[InputVersion, ...]] | None:
     """Resolved inputs from JSON text; None: not resolved yet."""
     return None if text is None else _INPUTS.validate_json(text)
-
-
-def documents_json(documents: list[dict[str, Any]]) -> str:
-    """A list of documents as JSON text."""
-    return json.dumps(documents, separators=(",", ":"))

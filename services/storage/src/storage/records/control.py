@@ -12,7 +12,7 @@ async def begin_start(connection: Connection, now: datetime) -> tuple[str, int]:
     """Count a start of the service; returns the database's identity and the number of the start."""
     row = await connection.fetchrow(
         "INSERT INTO storage.control AS known (identity, starts, changed_at) VALUES ($1, 1, $2) "
-        "ON CONFLICT (only) DO UPDATE SET starts = known.starts + 1 RETURNING identity, starts",
+        "ON CONFLICT (singleton) DO UPDATE SET starts = known.starts + 1 RETURNING identity, starts",
         uuid.uuid4().hex, now,
     )  # fmt: skip
     assert row is not None

@@ -143,7 +143,9 @@ async def unconfirmed(connection: Connection, heard_before: datetime, limit: int
     return [start_of(row) for row in rows]
 
 
-async def unannounced(connection: Connection, started_after: datetime, limit: int) -> list[RunStart]:
+async def unannounced(
+    connection: Connection, started_after: datetime, stuck_since: datetime, limit: int
+) -> list[RunStart]:
     """Open recent starts for which nothing was announced though their graph is known, or not to its end."""
     rows: list[Row] = await connection.fetch(
         "SELECT r.* FROM storage.runs r WHERE r.started AND r.finished_at IS NULL AND r.deleted_at IS NULL "
@@ -152,10 +154,10 @@ async def unannounced(connection: Connection, started_after: datetime, limit: in
         "WHERE (g.team, g.dag_id, g.dag_version) = (r.team, r.dag_id, r.dag_version) AND g.tasks <> '[]') "
         "AND (EXISTS (SELECT FROM storage.attempts a WHERE (a.team, a.dag_id, a.run_id, a.run_started_at) = "
         "(r.team, r.dag_id, r.run_id, r.run_started_at) AND a.try_number IS NULL AND a.state = 'announced' "
-        "AND a.announced_at < now() - interval '10 seconds') "
+        "AND a.announced_at < $3) "
         "OR NOT EXISTS (SELECT FROM storage.attempts a WHERE (a.team, a.dag_id, a.run_id, a.run_started_at) = "
         "(r.team, r.dag_id, r.run_id, r.run_started_at))) ORDER BY r.run_started_at LIMIT $2",
-        started_after, limit,
+        started_after, limit, stuck_since,
     )  # fmt: skip
     return [start_of(row) for row in rows]
 
