@@ -1,0 +1,27 @@
+"""How an environment task fails, as Airflow understands it: with or without a retry, in one clear line."""
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+
+class EnvironmentRefused(AirflowFailException):
+    """Storage says no for a reason that a retry does not change."""
+
+
+class EnvironmentUnavailable(AirflowException):
+    """Storage did not answer, or was not ready, within the time allowed. A retry may help."""
+
+
+class InputNotStaged(AirflowException):
+    """An input's files could not be brought to the job."""
+
+
+class OutputNotStored(AirflowException):
+    """The job ended well, but not everything it had to write is stored."""
+
+
+class JobFailed(AirflowException):
+    """The job ended with an exit code other than 0, or could not be started."""
+
+
+class JobKilled(AirflowException):
+    """The job was ended from outside before it was done."""

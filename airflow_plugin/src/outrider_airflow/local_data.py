@@ -1,0 +1,70 @@
+"""How a local job gets at its data: files carried by the stage library, or addresses and credentials of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from outrider_contracts.environments import Manifest
+from outrider_contracts.http import Environment
+from outrider_stage import (
+    InputNotStaged as StageInputNotStaged,
+)
+from outrider_stage import (
+    Layout,
+    StoreUnavailable,
+    open_store,
+    stage_in,
+    stage_out,
+)
+from outrider_stage import (
+    OutputNotStored as StageOutputNotStored,
+)
+from outrider_stage.credential_server import serve_credentials
+from outrider_stage.credentials import CredentialSource
+
+from outrider_airflow.errors import InputNotStaged, OutputNotStored
+
+
+class LocalData:
+    """The data of one try, in the mode its task declared."""
+
+    def __init__(self, environment: Environment, credentials: CredentialSource, layout: Layout) -> None:
+        self._environment = environment
+        self._credentials = credentials
+        self._layout = layout
+
+    def bring(self) -> dict[str, int]:
+        """Lay the inputs out, if they are files. Gives bytes per input. Raises InputNotStaged."""
+        if self._environment.mode != "files":
+            return {}
+        try:
+            store = open_store(self._environment.store, self._credentials)
+            return stage_in(self._environment, store, self._layout)
+        except (StageInputNotStaged, StoreUnavailable) as error:
+            raise InputNotStaged(str(error)) from error
+
+    def take(self) -> dict[str, Manifest]:
+        """Store the outputs, if they are files. Gives what each holds. Raises OutputNotStored."""
+        if self._environment.mode != "files":
+            return {}
+        try:
+            store = open_store(self._environment.store, self._credentials)
+            return stage_out(self._environment, store, self._layout)
+        except (StageOutputNotStored, StoreUnavailable) as error:
+            raise OutputNotStored(str(error)) from error
+
+    @contextmanager
+    def access(self) -> Iterator[dict[str, str]]:
+        """Variables by which any AWS SDK finds the store and credentials that renew themselves; none for files."""
+        store = self._environment.store
+        if self._environment.mode == "files" or store.kind != "s3":
+            yield {}
+            return
+        with serve_credentials(self._credentials) as variables:
+            endpoint = {"AWS_ENDPOINT_URL": store.endpoint_url, "AWS_ENDPOINT_URL_S3": store.endpoint_url}
+            yield {
+                **variables,
+                "AWS_REGION": store.region,
+                "AWS_DEFAULT_REGION": store.region,
+                "AWS_EC2_METADATA_DISABLED": "true",
+                **{name: url for name, url in endpoint.items() if url},
+            }

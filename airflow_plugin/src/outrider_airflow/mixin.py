@@ -1,0 +1,108 @@
+"""What makes an operator an environment operator: ensure, enrich, run, and a seal on every way out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException, TaskAwaitingInput, TaskDeferred
+from outrider_contracts.declarations import Input, Mode, Output, Source
+from outrider_contracts.http import Environment
+
+from outrider_airflow.attempt import Attempt, attempt_of
+from outrider_airflow.client import StorageClient
+from outrider_airflow.connection import storage_access
+from outrider_airflow.declared import declaration
+from outrider_airflow.settings import settings
+
+_NOT_OVER = (TaskDeferred, TaskAwaitingInput, AirflowRescheduleException)
+_BEST_EFFORT_SECONDS = 2.0
+
+
+class ExecutionEnvironmentMixin(BaseOperator):
+    """To be put before an operator: `class X(ExecutionEnvironmentMixin, KubernetesPodOperator)`.
+
+    The subclass overrides `enrich`, or `run_in` where it runs the job itself. Airflow may end a task without coming
+    back here (SIGKILL, a lost worker): then storage seals or clears from what the listener and the sweep tell.
+
+    :param inputs: what the task reads: name -> `Input`. A declared input is a dependency.
+    :param outputs: what it writes: name -> `Output`
+    :param sources: outside systems it reads, through the team's connections: name -> `Source`
+    :param destinations: outside systems it writes to, likewise
+    :param mode: "files" (plain directories, no credentials in the job) or "uris" (the job talks to the store itself)
+    """
+
+    template_fields: Sequence[str] = ("inputs", "outputs", "sources", "destinations", "mode")
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(template_fields[:4], "json")
+
+    def __init__(
+        self,
+        *,
+        inputs: Mapping[str, Input] | None = None,
+        outputs: Mapping[str, Output] | None = None,
+        sources: Mapping[str, Source] | None = None,
+        destinations: Mapping[str, Source] | None = None,
+        mode: Mode = "files",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.inputs = dict(inputs or {})
+        self.outputs = dict(outputs or {})
+        self.sources = dict(sources or {})
+        self.destinations = dict(destinations or {})
+        self.mode = mode
+        declaration(self)
+
+    def enrich(self, environment: Environment, attempt: Attempt, storage: StorageClient, context: Context) -> None:
+        """Put what the job is given into the operator's own configuration, before `execute` of the next class."""
+
+    def run_in(self, environment: Environment, attempt: Attempt, storage: StorageClient, context: Context) -> Any:
+        """Run the job in its environment and return the task's result."""
+        self.enrich(environment, attempt, storage, context)
+        return super().execute(context)
+
+    def execute(self, context: Context) -> Any:
+        """Wait for the environment, run the job in it, seal what it wrote."""
+        attempt = attempt_of(context)
+        with StorageClient(storage_access()) as storage:
+            environment = storage.ensure(attempt.ensure(declaration(self)), within=settings().ensure_timeout_seconds)
+            self.log.info("Environment ready: %s", _told(environment))
+            return self._sealed(attempt, storage, lambda: self.run_in(environment, attempt, storage, context))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a deferral (or fail, where the trigger did): the environment is that of before."""
+        attempt, resume = attempt_of(context), super().resume_execution
+        with StorageClient(storage_access()) as storage:
+            return self._sealed(attempt, storage, lambda: resume(next_method, next_kwargs, context))
+
+    def _sealed(self, attempt: Attempt, storage: StorageClient, run: Callable[[], Any]) -> Any:
+        """Run, and seal on every way out: success needs the seal, a failure tries once and quickly."""
+        try:
+            result = run()
+        except (*_NOT_OVER, AirflowSkipException):
+            raise  # deferred, it is not over; skipped, it has nothing to seal
+        except BaseException:
+            self._seal_failure(attempt, storage)
+            raise
+        sealed = storage.seal(attempt.success(), within=settings().ensure_timeout_seconds)
+        for name, output in sealed.outputs.items():
+            self.log.info(
+                "Sealed %s: %d files, %d bytes, kept: %s, at %s",
+                name, output.files, output.bytes, output.expires, output.path,
+            )  # fmt: skip
+        return result
+
+    def _seal_failure(self, attempt: Attempt, storage: StorageClient) -> None:
+        try:
+            storage.seal(attempt.failure(), within=_BEST_EFFORT_SECONDS)
+        except Exception as error:  # noqa: BLE001  the job's own error is what matters; storage hears of it anyway
+            self.log.warning("Not sealed as failed now, storage will do it when it hears of the end: %s", error)
+
+
+def _told(environment: Environment) -> str:
+    """Generation, place, and where each input comes from."""
+    parts = [f"generation {environment.generation} of {environment.place}"]
+    for name, versions in environment.inputs.items():
+        parts.append(f"input {name} = {', '.join(version.path for version in versions) or 'no parts'}")
+    if environment.missing_inputs:
+        parts.append(f"without optional {', '.join(environment.missing_inputs)}")
+    return "; ".join(parts)

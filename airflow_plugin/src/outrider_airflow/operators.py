@@ -1,0 +1,138 @@
+"""The operator that runs a job as a process of the worker's machine, in its environment."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from outrider_contracts.http import Environment
+from outrider_stage import Layout
+from outrider_stage.credentials import RenewedCredentials
+
+from outrider_airflow.attempt import Attempt
+from outrider_airflow.client import StorageClient
+from outrider_airflow.declared import declaration
+from outrider_airflow.environment import check_names, document, inherited, variables
+from outrider_airflow.errors import JobFailed, JobKilled
+from outrider_airflow.job import Ended, JobProcess
+from outrider_airflow.local_data import LocalData
+from outrider_airflow.mixin import ExecutionEnvironmentMixin
+from outrider_airflow.parameters import job_params
+from outrider_airflow.settings import settings
+from outrider_airflow.sources import write_connections
+
+_RENEWAL_SECONDS = 30.0
+
+
+class LocalExecutionEnvironmentOperator(ExecutionEnvironmentMixin):
+    """Runs any command in any language; it finds its files by `OUTRIDER_…` variables and `environment.json`.
+
+    Besides what the mixin takes:
+
+    :param command: program and arguments, or one line for `sh -c` (templated)
+    :param params: Airflow's params; the job gets them as `OUTRIDER_PARAM_<NAME>` and in `environment.json`
+    :param env: more variables for the job (templated). Of Airflow's own environment it sees a short allow-list
+    :param cwd: where it starts; by default its own directory, which is removed afterwards (templated)
+    :param skip_on_exit_code: exit codes by which the job says that there is nothing to do: the task is skipped
+    """
+
+    template_fields: Sequence[str] = ("command", "env", "cwd", *ExecutionEnvironmentMixin.template_fields)
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **ExecutionEnvironmentMixin.template_fields_renderers,
+        "env": "json",
+    }
+    ui_color = "#dcebe4"
+
+    def __init__(
+        self,
+        *,
+        command: Sequence[str] | str,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        skip_on_exit_code: int | Collection[int] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.command = command if isinstance(command, str) else list(command)
+        self.env = dict(env or {})
+        self.cwd = cwd
+        self.skip_on_exit_code = [skip_on_exit_code] if isinstance(skip_on_exit_code, int) else list(skip_on_exit_code)
+        self._process = JobProcess()
+        if taken := [name for name in self.env if name.startswith("OUTRIDER_")]:
+            raise ValueError(f"task {self.task_id!r}: env may not set {taken[0]!r}; use params= for values of your own")
+        for kind in ("inputs", "outputs", "sources", "destinations", "params"):
+            check_names(f"task {self.task_id!r}: {kind}", getattr(self, kind))
+
+    def run_in(self, environment: Environment, attempt: Attempt, storage: StorageClient, context: Context) -> None:
+        """Lay the job's directory out, run it there, store what it wrote; a failed job's outputs are stored too."""
+        home = Path(tempfile.mkdtemp(prefix="outrider-", dir=settings().work_directory or None))
+        try:
+            layout = Layout(home)
+            credentials = RenewedCredentials(
+                environment.credentials, lambda: storage.credentials(attempt.credentials(), within=_RENEWAL_SECONDS)
+            )
+            data = LocalData(environment, credentials, layout)
+            for name, size in data.bring().items():
+                self.log.info("Input %s: %d bytes at %s", name, size, layout.input(name))
+            ended = self._run_job(environment, attempt, layout, data, context)
+            if ended.killed:
+                raise JobKilled("the job was ended from outside; nothing of it is kept")
+            if ended.exit_code in self.skip_on_exit_code:
+                raise AirflowSkipException(f"the job ended with exit code {ended.exit_code}: skipped, nothing is kept")
+            self._take(data, ended)
+            if ended.exit_code != 0:
+                raise JobFailed("\n".join((f"the job {_how(ended.exit_code)}; its last lines:", *ended.last_lines)))
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+            if home.exists():
+                self.log.warning("%s could not be removed as a whole", home)
+
+    def on_kill(self) -> None:
+        """Ask the job to end; what is left of it after 3 s is killed."""
+        self._process.kill()
+
+    def _run_job(
+        self, environment: Environment, attempt: Attempt, layout: Layout, data: LocalData, context: Context
+    ) -> Ended:
+        declared = declaration(self)
+        told = document(
+            environment,
+            layout,
+            logical_date=attempt.logical_date,
+            params=job_params(self, context),
+            sources=write_connections(declared.sources, layout.root / "sources"),
+            destinations=write_connections(declared.destinations, layout.root / "destinations"),
+        )
+        file, temporary = layout.root / "environment.json", layout.root / "tmp"
+        file.write_text(told.model_dump_json(indent=2))
+        temporary.mkdir()
+        own = {"HOME": str(layout.root), "TMPDIR": str(temporary)}
+        command = ["sh", "-c", self.command] if isinstance(self.command, str) else self.command
+        with data.access() as access:
+            env = {**inherited(os.environ), **own, **access, **self.env, **variables(told, layout, file)}
+            try:
+                return self._process.run(
+                    command, env=env, cwd=Path(self.cwd or layout.root), say=lambda line: self.log.info("%s", line)
+                )
+            except OSError as error:
+                raise JobFailed(f"the job could not be started: {error}") from error
+
+    def _take(self, data: LocalData, ended: Ended) -> None:
+        try:
+            for name, manifest in data.take().items():
+                self.log.info("Output %s: %d files, %d bytes", name, len(manifest.files), manifest.size)
+        except AirflowException as error:
+            if ended.exit_code == 0:
+                raise
+            self.log.warning("What the failed job wrote is not kept: %s", error)
+
+
+def _how(exit_code: int) -> str:
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code}"
+    hint = " (out of memory?)" if exit_code == -9 else ""
+    return f"was ended by signal {-exit_code}{hint}"
