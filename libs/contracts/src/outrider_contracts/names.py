@@ -107,8 +107,8 @@ class DerivedNames:
 
     @property
     def http_client(self) -> str:
-        """Client id at the token endpoint."""
-        return f"team:{self.team}"
+        """Client id at the token endpoint. No colon: HTTP Basic ends the user name at the first one."""
+        return f"team-{self.team}"
 
 
 IAM_PATH = "/outrider/teams/"
