@@ -43,6 +43,7 @@ class Airflow:
             for name, command in _commands(stack, environment, configuration).items()
             if stack.processes.start(name, command)
         ]
+        stack.await_ready(API, lambda: _serves_tasks(stack), seconds=_START_SECONDS)
         # a scheduler that was killed counts as healthy until its last heartbeat is old
         since = began if {SCHEDULER, PROCESSOR} & set(started) else None
         for process in _PROCESSES:
@@ -67,6 +68,7 @@ def _environment(stack: Stack) -> dict[str, str]:
         "PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin",
         "PYTHONPATH": airflow_install.site(home / "site"),
         "PYTHONUNBUFFERED": "1",
+        "MALLOC_ARENA_MAX": "2",
         "NO_COLOR": "1",
     }
 
@@ -89,6 +91,15 @@ def _commands(stack: Stack, environment: Mapping[str, str], configuration: str) 
         SCHEDULER: command(airflow, "scheduler", "--skip-serve-logs"),
         PROCESSOR: command(*watched, airflow, "dag-processor"),
     }
+
+
+def _serves_tasks(stack: Stack) -> bool:
+    """Say whether task processes are answered. The API server builds that part when it is first asked: 1 to 3 s."""
+    try:
+        answer = httpx.get(f"{airflow_config.url(stack)}/execution/health", timeout=30, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return answer.is_success
 
 
 def _healthy(stack: Stack, since: datetime | None) -> bool:
