@@ -38,5 +38,6 @@ class MemoryDatabase:
 
     def _keep(self, tx: MemoryTx) -> None:
         said = {(row.topic, row.id) for row in self.rows}
-        self.rows += [row for row in tx.rows if (row.topic, row.id) not in said]
-        self.events += [event for event in tx.events if (event.topic, event.id) not in said]
+        new = {(row.topic, row.id): row for row in reversed(tx.rows) if (row.topic, row.id) not in said}
+        self.rows += reversed(new.values())
+        self.events += {event.id: event for event in tx.events if (event.topic, event.id) in new}.values()

@@ -1,14 +1,14 @@
 """What the bus promises to those who say and hear facts.
 
 * **At least once.** A record may be handled more than once: after a crash, a rebalance, an outage. Effects on outside
-  systems may be repeated, so they must be idempotent. What is written and said in the record's transaction is kept once:
-  the inbox row (group, topic, id) is part of it.
+  systems may be repeated, so they must be idempotent. What is written and said in the record's transaction is kept
+  once: the inbox row (group, topic, id) is part of it.
 * **Nothing is passed over.** An offset is committed only when every record below it is done, parked or a dead letter,
-  durably. Poison (headers, bytes, JSON, validation, a writer who may not say this) becomes a dead letter, untouched, with
-  origin and reason, and holds nobody up. Unknown types are counted and skipped.
+  durably. Poison (headers, bytes, JSON, validation, a writer who may not say this) becomes a dead letter, untouched,
+  with origin and reason, and holds nobody up. Unknown types are counted and skipped.
 * **Order** is kept per lane (`lanes`) or per partition (`batches`), across redeliveries, rebalances and parking; not
   across a dead letter, and not between topics. So handlers should converge in any order.
-* **What is said leaves** if and only if its transaction commits, in order per key, at least once; hearers know it by id.
+* **What is said leaves** if and only if its transaction commits, in order per key, at least once; hearers know its id.
 * **Errors.** RefusedError: done, and what was said in its transaction is kept. UnavailableError (also a lost database
   connection): wait and try again for as long as it takes, never a dead letter. StaleEpochError: what was done is not
   kept; tried again while the partition is still ours. Anything else: `lanes` parks the lane in the database and tries

@@ -1,0 +1,385 @@
+"""What the bus promises, as one suite: run over the twin in memory and over real Kafka and PostgreSQL."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import pytest
+from outrider_bus.ports import Begin, Heard, Hearing, LaneHandler, RefusedError, Tx, UnavailableError
+from outrider_bus.records import RawHeaders
+from outrider_contracts.airflow import AssetUpdated, RunFinished
+from outrider_contracts.envelope import encode
+from outrider_contracts.event import Event
+from outrider_contracts.keys import RunKey, TaskKey
+from outrider_contracts.tenants import AuditRecorded
+
+AT = datetime(2026, 11, 1, tzinfo=UTC)
+HOW = pytest.mark.parametrize("how", ["lanes", "batches"])
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A record as it lies in a topic."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: RawHeaders
+
+    def header(self, name: str) -> str:
+        """The last header of that name."""
+        return [value or b"" for key, value in self.headers if key == name][-1].decode()
+
+
+class World(Protocol):
+    """One bus with one input topic of its own."""
+
+    topic: str
+    team: str
+
+    @property
+    def bus(self) -> Hearing:
+        """Where the test declares what is heard."""
+
+    @property
+    def group(self) -> str:
+        """A consumer group nobody else uses."""
+
+    async def start(self) -> None:
+        """Start the bus."""
+
+    async def deliver(self, *events: Event, traceparent: str = "") -> None:
+        """Append facts to the topic."""
+
+    async def deliver_raw(self, value: bytes | None, *, key: bytes | None = None, headers: RawHeaders = ()) -> None:
+        """Append any record to the topic."""
+
+    async def settle(self) -> None:
+        """Wait until every record is done, parked or given up, and everything said has left."""
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Let time pass (parked records, outages) until *true*."""
+
+    async def redeliver(self) -> None:
+        """Have all records delivered again, to a bus that was started anew."""
+
+    async def answers(self) -> list[Letter]:
+        """What was said to the audit topic for `team`, in order."""
+
+    async def records_of(self, topic: str) -> list[Letter]:
+        """What lies in another topic."""
+
+    async def dead_letters(self) -> list[Letter]:
+        """What was given up."""
+
+
+Work = Callable[[Heard[Event], Tx], Awaitable[None]]
+
+
+def hear(world: World, how: str, work: Work) -> None:
+    """Declare *work* either way."""
+
+    async def in_lane(heard: Heard[Event], begin: Begin) -> None:
+        async with begin() as tx:
+            await work(heard, tx)
+
+    async def in_batch(facts: Sequence[Heard[Event]], tx: Tx) -> None:
+        for heard in facts:
+            await work(heard, tx)
+
+    if how == "lanes":
+        handlers: dict[type[Event], LaneHandler] = {RunFinished: in_lane}
+        world.bus.lanes(group=world.group, topics=[world.topic], handlers=handlers, lane=lambda e: e.key())
+    else:
+        world.bus.batches(group=world.group, topics=[world.topic], types=[RunFinished], handler=in_batch)
+
+
+def finished(world: World, run_id: str = "r1", at: int = 0) -> RunFinished:
+    run = RunKey(team=world.team, dag_id="daily", run_id=run_id)
+    return RunFinished(run=run, run_started_at=AT, state="success", finished_at=AT.replace(microsecond=at))
+
+
+def answer(heard: Heard[Event]) -> AuditRecorded:
+    return AuditRecorded(team=heard.event.team_id(), actor="test", action="hear", resource=heard.envelope.id, at=AT)
+
+
+async def say_answer(heard: Heard[Event], tx: Tx) -> None:
+    await tx.say(answer(heard), cause=heard)
+
+
+class BusPromises:
+    """Inherit this with a fixture `world`."""
+
+    @HOW
+    async def test_a_fact_is_answered_once_and_the_answer_names_its_cause(self, world: World, how: str) -> None:
+        hear(world, how, say_answer)
+        await world.start()
+        fact = finished(world)
+
+        await world.deliver(fact, traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        await world.settle()
+
+        [said] = await world.answers()
+        assert said.header("ce_causationid") == fact.id
+        assert said.header("traceparent").startswith("00-0af7651916cd43dd8448eb211c80319c-")
+
+    @HOW
+    async def test_a_second_telling_of_a_fact_changes_nothing(self, world: World, how: str) -> None:
+        """Listener and sweep may both say it: one id, one answer, one piece of work."""
+        worked: list[str] = []
+
+        async def work(heard: Heard[Event], tx: Tx) -> None:
+            worked.append(heard.envelope.id)
+            await say_answer(heard, tx)
+
+        hear(world, how, work)
+        await world.start()
+
+        await world.deliver(finished(world), finished(world))
+        await world.settle()
+        await world.deliver(finished(world))
+        await world.settle()
+
+        assert len(worked) == 1
+        assert len(await world.answers()) == 1
+
+    @HOW
+    async def test_redelivery_changes_nothing(self, world: World, how: str) -> None:
+        hear(world, how, say_answer)
+        await world.start()
+        await world.deliver(*(finished(world, f"r{n % 3}", n) for n in range(20)))
+        await world.deliver_raw(b"{", headers=(("ce_id", b"\xff"),))
+        await world.settle()
+        before = await world.answers(), await world.dead_letters()
+
+        await world.redeliver()
+        await world.settle()
+
+        assert (await world.answers(), await world.dead_letters()) == before
+        assert len(before[0]) == 20
+
+    @HOW
+    async def test_facts_of_one_key_are_heard_in_order(self, world: World, how: str) -> None:
+        heard_of: dict[str, list[int]] = {}
+
+        async def work(heard: Heard[Event], _: Tx) -> None:
+            await asyncio.sleep(0)
+            assert isinstance(heard.event, RunFinished)
+            heard_of.setdefault(heard.event.run.run_id, []).append(heard.event.finished_at.microsecond)
+
+        hear(world, how, work)
+        await world.start()
+
+        await world.deliver(*(finished(world, f"r{n % 7}", n) for n in range(140)))
+        await world.settle()
+
+        assert heard_of == {f"r{n}": list(range(n, 140, 7)) for n in range(7)}
+
+    @HOW
+    async def test_unknown_and_unwanted_types_are_skipped(self, world: World, how: str) -> None:
+        hear(world, how, say_answer)
+        await world.start()
+        task = TaskKey(team=world.team, dag_id="d", run_id="r", task_id="t").attempt(1)
+
+        await world.deliver(AssetUpdated(task=task, uri="s3://a", updated_at=AT))
+        unknown = {"ce_specversion": "1.0", "ce_id": "1", "ce_type": "outrider.of.tomorrow.v9", "ce_source": "/x"}
+        await world.deliver_raw(b"no json", headers=tuple((k, v.encode()) for k, v in unknown.items()))
+        await world.deliver(finished(world))
+        await world.settle()
+
+        assert len(await world.answers()) == 1
+        assert await world.dead_letters() == []
+
+    @HOW
+    async def test_poison_becomes_a_dead_letter_byte_for_byte_and_holds_nobody_up(self, world: World, how: str) -> None:
+        hear(world, how, say_answer)
+        await world.start()
+        spelt = encode(finished(world), source="/t")
+        good = dict(spelt.headers)
+        changed = {"ce_type": RunFinished.type.encode()}
+        poison: list[tuple[str, bytes | None, RawHeaders]] = [
+            ("headers", b"{}", (("ce_id", b"\xff\xfe"), ("x", None))),
+            ("headers", b"{}", ()),
+            ("headers", b"{}", (("ce_specversion", b"1.0"), ("ce_id", None), ("ce_id", None))),
+            ("headers", spelt.value, tuple({**good, "ce_id": b"a\0b"}.items())),
+            ("headers", spelt.value, tuple({**good, "ce_id": b"x" * 3000}.items())),
+            ("value", b"\xff\xff{", tuple({**good, **changed, "x": b"a\0\xff"}.items())),
+            ("value", None, tuple({**good, **changed}.items())),
+            ("validate", b'{"run": 7}', tuple({**good, **changed}.items())),
+        ]
+
+        for _, value, headers in poison:
+            await world.deliver_raw(value, key=b"\xff\0key", headers=headers)
+        await world.deliver(finished(world))
+        await world.settle()
+
+        letters = await world.dead_letters()
+        assert len(await world.answers()) == 1
+        assert [letter.header("dlq-stage") for letter in letters] == [stage for stage, _, _ in poison]
+        for letter, (_, value, headers) in zip(letters, poison, strict=True):
+            assert (letter.key, letter.value) == (b"\xff\0key", value)
+            assert letter.headers[: len(headers)] == headers
+            assert letter.header("dlq-origin-topic") == world.topic
+            assert letter.header("dlq-group") == world.group
+            assert letter.header("dlq-reason")
+
+    @HOW
+    async def test_a_refusal_is_an_answer_and_not_a_failure(self, world: World, how: str) -> None:
+        async def work(heard: Heard[Event], tx: Tx) -> None:
+            await say_answer(heard, tx)
+            assert isinstance(heard.event, RunFinished)
+            if heard.event.run.run_id == "refused":
+                raise RefusedError("no")
+
+        hear(world, how, work)
+        await world.start()
+
+        await world.deliver(finished(world, "a"), finished(world, "refused"), finished(world, "b"))
+        await world.settle()
+
+        assert len(await world.answers()) == 3
+        assert await world.dead_letters() == []
+
+    @HOW
+    async def test_an_outage_is_waited_out(self, world: World, how: str) -> None:
+        """However often it fails: nothing is given up, nothing is said twice."""
+        outage = 12
+
+        async def work(heard: Heard[Event], tx: Tx) -> None:
+            nonlocal outage
+            await say_answer(heard, tx)
+            if outage:
+                outage -= 1
+                raise UnavailableError("away")
+
+        hear(world, how, work)
+        await world.start()
+
+        await world.deliver(*(finished(world, at=n) for n in range(3)))
+        await world.until(lambda: outage == 0)
+        await world.settle()
+
+        assert len(await world.answers()) == 3
+        assert await world.dead_letters() == []
+
+    async def test_a_sick_lane_parks_while_others_flow_and_heals_in_order(self, world: World) -> None:
+        sick = True
+        order: list[int] = []
+
+        async def work(heard: Heard[Event], tx: Tx) -> None:
+            assert isinstance(heard.event, RunFinished)
+            await say_answer(heard, tx)
+            if heard.event.run.run_id == "sick" and sick:
+                raise RuntimeError("a bug")
+            order.append(heard.event.finished_at.microsecond)
+
+        hear(world, "lanes", work)
+        await world.start()
+
+        await world.deliver(finished(world, "sick", 1), finished(world, "sick", 2), finished(world, "well", 3))
+        await world.deliver(finished(world, "sick", 4), finished(world, "well", 5))
+        await world.settle()
+        before = list(order)
+        sick = False
+        await world.until(lambda: len(order) == 5)
+        await world.deliver(finished(world, "sick", 6))
+        await world.settle()
+
+        assert before == [3, 5]
+        assert order == [3, 5, 1, 2, 4, 6]
+        assert len(await world.answers()) == 6
+        assert await world.dead_letters() == []
+
+    async def test_what_always_fails_is_given_up_after_five_tries_and_its_lane_goes_on(self, world: World) -> None:
+        tries = 0
+        done: list[int] = []
+
+        async def work(heard: Heard[Event], tx: Tx) -> None:
+            nonlocal tries
+            assert isinstance(heard.event, RunFinished)
+            await say_answer(heard, tx)
+            if heard.event.finished_at.microsecond == 1:
+                tries += 1
+                raise RuntimeError("a bug for ever")
+            done.append(heard.event.finished_at.microsecond)
+
+        hear(world, "lanes", work)
+        await world.start()
+
+        await world.deliver(finished(world, at=1), finished(world, at=2))
+        await world.until(lambda: done == [2])
+        await world.settle()
+
+        [letter] = await world.dead_letters()
+        assert tries == 5
+        assert letter.header("dlq-stage") == "handle"
+        assert letter.header("dlq-attempts") == "5"
+        assert letter.header("dlq-reason") == "RuntimeError: a bug for ever"
+        assert letter.header("ce_id") == finished(world, at=1).id
+        assert len(await world.answers()) == 1
+
+    async def test_one_bad_record_does_not_spoil_its_batch(self, world: World) -> None:
+        async def work(heard: Heard[Event], tx: Tx) -> None:
+            assert isinstance(heard.event, RunFinished)
+            await say_answer(heard, tx)
+            if heard.event.run.run_id == "bad":
+                raise RuntimeError("a bug")
+
+        hear(world, "batches", work)
+        await world.start()
+
+        await world.deliver(*(finished(world, "bad" if n == 5 else f"r{n}", n) for n in range(10)))
+        await world.settle()
+
+        [letter] = await world.dead_letters()
+        assert letter.header("ce_id") == finished(world, "bad", 5).id
+        assert len(await world.answers()) == 9
+
+    async def test_a_copy_goes_to_the_team_and_a_raw_record_goes_once_per_id(self, world: World) -> None:
+        async def work(heard: Heard[Event], tx: Tx) -> None:
+            await tx.say(answer(heard), cause=heard, team_copies=True)
+            for _ in range(2):
+                await tx.say_raw(answer(heard).topic, world.team, b'{"plain": 1}', {"x": "y"}, id=f"{world.team}-1")
+
+        hear(world, "lanes", work)
+        await world.start()
+
+        await world.deliver(finished(world))
+        await world.settle()
+
+        [said, raw] = await world.answers()
+        assert await world.records_of(f"outrider.team.{world.team}.events.v1") == [said]
+        assert (raw.value, raw.headers) == (b'{"plain": 1}', (("x", b"y"),))
+
+    async def test_a_handler_that_needs_no_transaction_is_done(self, world: World) -> None:
+        heard_of: list[str] = []
+
+        async def only_look(heard: Heard[Event], _: Begin) -> None:
+            heard_of.append(heard.envelope.id)
+
+        handlers: dict[type[Event], LaneHandler] = {RunFinished: only_look}
+        world.bus.lanes(group=world.group, topics=[world.topic], handlers=handlers, lane=lambda e: e.key())
+        await world.start()
+
+        await world.deliver(finished(world))
+        await world.settle()
+
+        assert heard_of == [finished(world).id]
+
+    async def test_lanes_run_side_by_side(self, world: World) -> None:
+        together = asyncio.Barrier(5)
+        met: list[int] = []
+
+        async def work(_: Heard[Event], begin: Begin) -> None:
+            async with asyncio.timeout(5), begin():
+                met.append(await together.wait())
+
+        handlers: dict[type[Event], LaneHandler] = {RunFinished: work}
+        world.bus.lanes(group=world.group, topics=[world.topic], handlers=handlers, lane=lambda e: e.key())
+        await world.start()
+
+        await world.deliver(*(finished(world, f"r{n}") for n in range(5)))
+        await world.settle()
+
+        assert len(met) == 5
