@@ -2,11 +2,13 @@
 
 import types
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from hypothesis import strategies as st
 from outrider_contracts.model import Model
 from outrider_contracts.names import check_new_team_id, check_team_id
+from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 
 M = TypeVar("M", bound=Model)
@@ -24,6 +26,7 @@ _BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
 _BY_VALIDATOR: dict[object, st.SearchStrategy[Any]] = {check_team_id: TEAMS, check_new_team_id: TEAMS}
 
 
+@lru_cache
 def instances(model: type[M]) -> st.SearchStrategy[M]:
     """Values of *model*, every field drawn, each built through its validators."""
     from outrider_contracts.declarations import InputDeclaration
@@ -61,9 +64,11 @@ def _of_type(kind: Any) -> st.SearchStrategy[Any]:
         return st.lists(_of_type(arguments[0]), max_size=2).map(tuple)
     if origin is dict:
         return st.dictionaries(NAMES, _of_type(arguments[1]), max_size=2)
+    if kind in (datetime, AwareDatetime):
+        return INSTANTS
     if hasattr(kind, "__metadata__"):
         return _of_field("", FieldInfo.from_annotation(kind))
     if isinstance(kind, type) and issubclass(kind, Model):
         return instances(kind)
-    plain = {str: TEXT, int: st.integers(0, 1000), bool: st.booleans(), datetime: INSTANTS, type(None): st.none()}
+    plain = {str: TEXT, int: st.integers(0, 1000), bool: st.booleans(), type(None): st.none()}
     return plain[kind]

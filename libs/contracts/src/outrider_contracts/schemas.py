@@ -1,12 +1,17 @@
-"""JSON Schemas of all facts, kept in `libs/contracts/schemas`: `python -m outrider_contracts.schemas [--check]`"""
+"""JSON Schemas of all facts, kept in `libs/contracts/schemas`: `python -m outrider_contracts.schemas [--check]`.
+
+`--release` freezes them in `schemas/released`; from then on a type only gains optional fields.
+"""
 
 import json
 import sys
 from pathlib import Path
 
+from outrider_contracts.compatibility import breaks
 from outrider_contracts.events import event_types
 
 FOLDER = Path(__file__).parents[2] / "schemas"
+RELEASED = FOLDER / "released"
 
 
 def render() -> dict[str, str]:
@@ -20,26 +25,47 @@ def render() -> dict[str, str]:
 
 def differences() -> list[str]:
     """Names of schemas whose committed text is absent, stale or orphaned."""
-    wanted = render()
-    committed = {path.name: path.read_text() for path in FOLDER.glob("*.json")}
+    wanted, committed = render(), _texts(FOLDER)
     return sorted(name for name in wanted.keys() | committed.keys() if wanted.get(name) != committed.get(name))
 
 
+def incompatibilities() -> list[str]:
+    """What of the present schemas breaks with the released ones, in words."""
+    present, found = render(), []
+    for name, text in sorted(_texts(RELEASED).items()):
+        if name not in present:
+            found.append(f"{name}: the type is gone; readers of old records still need it")
+        else:
+            found += [f"{name}: {fault}" for fault in breaks(json.loads(text), json.loads(present[name]))]
+    return found
+
+
 def main(arguments: list[str]) -> int:
-    """Write the schemas, or with `--check` only say which differ; exit status 1 if any does."""
+    """Write the schemas, or with `--check` only say which differ; exit status 1 if any does or breaks a release."""
+    broken = incompatibilities()
+    for fault in broken:
+        print(f"{fault}; a breaking change is a new type (.v2)", file=sys.stderr)
     if "--check" in arguments:
         stale = differences()
         for name in stale:
             print(f"{name}: committed schema differs; run `python -m outrider_contracts.schemas`", file=sys.stderr)
-        return 1 if stale else 0
-    FOLDER.mkdir(exist_ok=True)
-    wanted = render()
-    for path in FOLDER.glob("*.json"):
-        if path.name not in wanted:
-            path.unlink()
-    for name, text in wanted.items():
-        (FOLDER / name).write_text(text)
-    return 0
+        return 1 if stale or broken else 0
+    _write(FOLDER, render())
+    if "--release" in arguments and not broken:
+        _write(RELEASED, render())
+    return 1 if broken else 0
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.glob("*.json")}
+
+
+def _write(folder: Path, texts: dict[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _texts(folder).keys() - texts.keys():
+        (folder / name).unlink()
+    for name, text in texts.items():
+        (folder / name).write_text(text)
 
 
 if __name__ == "__main__":
