@@ -32,7 +32,7 @@ class StandIn:
     @property
     def access(self) -> StorageAccess:
         url = f"http://127.0.0.1:{self._server.server_port}"
-        return StorageAccess(url, f"{url}/v1/token", "team:ads", "s3cret")
+        return StorageAccess(url, f"{url}/v1/token", "team-ads", "s3cret")
 
     def seals(self) -> list[str]:
         """Outcomes in the order they were asked for."""
@@ -73,7 +73,7 @@ class StandIn:
             self.asked.append((act, {}))
             return self.ready[act].popleft()
         if act == "token":
-            assert authorization == "Basic " + base64.b64encode(b"team:ads:s3cret").decode()
+            assert authorization == "Basic " + base64.b64encode(b"team-ads:s3cret").decode()
             self.tokens += 1
             return 200, {"access_token": f"token-{self.tokens}", "expires_in": 900}
         if authorization != f"Bearer token-{self.tokens}":

@@ -94,7 +94,7 @@ def test_an_error_of_the_service_is_waited_out(storage: StandIn, status: int) ->
 
 def test_nobody_there_is_said_after_the_bound(storage: StandIn) -> None:
     """Connection refused at once, again and again, is still waited out up to the bound."""
-    nowhere = StorageAccess("http://127.0.0.1:9", storage.access.token_url, "team:ads", "s3cret")
+    nowhere = StorageAccess("http://127.0.0.1:9", storage.access.token_url, "team-ads", "s3cret")
     began = time.monotonic()
 
     with StorageClient(nowhere) as client, pytest.raises(EnvironmentUnavailable, match="cannot be reached"):
@@ -107,7 +107,7 @@ def test_a_wrong_secret_is_final(storage: StandIn) -> None:
     """Asking again with the same secret would not help."""
     storage.ready["token"].append(no(401, "invalid_client"))
 
-    with StorageClient(storage.access) as client, pytest.raises(EnvironmentRefused, match="does not know 'team:ads'"):
+    with StorageClient(storage.access) as client, pytest.raises(EnvironmentRefused, match="does not know 'team-ads'"):
         client.ensure(ENSURE, within=5)
 
 

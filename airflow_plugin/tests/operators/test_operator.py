@@ -30,7 +30,7 @@ def connections(storage: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     """The team's connections, where a task process looks first: its environment."""
     url, _, port = storage.access.url.removeprefix("http://").partition(":")
     outrider = {
-        "conn_type": "http", "host": url, "port": int(port), "login": "team:ads", "password": "s3cret",
+        "conn_type": "http", "host": url, "port": int(port), "login": "team-ads", "password": "s3cret",
         "extra": {"token_url": storage.access.token_url},
     }  # fmt: skip
     monkeypatch.setenv("AIRFLOW_CONN_OUTRIDER", json.dumps(outrider))
