@@ -33,7 +33,7 @@ function lasted(one) {
 function tryCard(one) {
   const named = `${one.map_index >= 0 ? `[${one.map_index}] ` : ""}try ${one.try_number}`;
   const listed = (verb, versions) => versions.map((version) => element("p", {}, `${verb} `, element("code", {},
-    version.dataset ? `${version.dataset}${version.generation ? ` g${version.generation}` : ""}` : `🔒 of team ${version.team}`),
+    version.dataset ? `${version.dataset}${version.generation ? ` g${version.generation}` : ""}` : `something of team ${version.team}`),
     version.partition ? ` · ${version.partition}` : "", version.bytes === null ? "" : ` · ${version.files} files, ${size(version.bytes)}`));
   return element("div", { class: "card" },
     element("div", { class: "top" }, element("span", { class: `state ${one.state}` }, one.state), named,

@@ -23,7 +23,7 @@ function fillOf(node) {
 const cut = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
 
 function textOf(node) {
-  if (node.masked) return `🔒 ${node.team}`;
+  if (node.masked) return `${node.team}\nnot shown`;
   if (node.kind === "job") return cut(node.task_id || node.name, 26) + (node.dag_id ? `\n${cut(node.dag_id, 28)}` : "");
   if (node.output) return cut(node.output, 26);
   return cut(node.team ? node.name.replace(/^connections\//, "") : node.label, 32);
