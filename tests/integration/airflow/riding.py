@@ -109,7 +109,7 @@ class Riding:
 
 
 def _headers(message: Message) -> list[tuple[str, bytes]]:
-    return [(name, value) for name, value in list(message.headers() or ()) if isinstance(value, bytes)]
+    return [(str(name), value) for name, value in list(message.headers() or ()) if isinstance(value, bytes)]
 
 
 def of(kind: type[E_], facts: Iterable[AirflowEvent]) -> list[E_]:
