@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from outrider_local import unprivileged
 from outrider_local.components import all_components
 from outrider_local.handles import RunningS3
 from outrider_local.removal import remove
@@ -42,4 +43,5 @@ def test_removing_a_stack_leaves_nothing_of_it(tmp_path: Path) -> None:
     remove(stack, components)
 
     assert not stack.layout.home.exists()
+    assert not unprivileged.outside(stack.layout).exists()
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)

@@ -12,6 +12,5 @@ from outrider_local.stack import Stack
 def remove(stack: Stack, components: Sequence[Component], tell: Tell = silent) -> None:
     """Stop *components* and delete the home of *stack*, with what had to lie outside of it. The cache stays."""
     bring_down(stack, components, tell)
-    for component in components:
-        shutil.rmtree(unprivileged.place(stack.layout, component.name), ignore_errors=True)
+    shutil.rmtree(unprivileged.outside(stack.layout), ignore_errors=True)
     shutil.rmtree(stack.layout.home)

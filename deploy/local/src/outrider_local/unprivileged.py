@@ -30,13 +30,15 @@ def reachable(path: Path) -> bool:
     return all(directory.stat().st_mode & stat.S_IXOTH for directory in existing)
 
 
+def outside(layout: Layout) -> Path:
+    """Where data of this stack lies that the home cannot hold."""
+    return Path("/var/lib/outrider") / hashlib.sha256(str(layout.home).encode()).hexdigest()[:12]
+
+
 def place(layout: Layout, component: str) -> Path:
-    """Where the data of *component* lies: below the home, or beside the machine's if that user cannot reach it."""
+    """Where the data of *component* lies: below the home, or outside where that user cannot reach it."""
     below = layout.data(component)
-    if os.geteuid() != 0 or reachable(below.parent):
-        return below
-    home = hashlib.sha256(str(layout.home).encode()).hexdigest()[:12]
-    return Path("/var/lib/outrider") / home / component
+    return below if os.geteuid() != 0 or reachable(below.parent) else outside(layout) / component
 
 
 def give(path: Path) -> None:
