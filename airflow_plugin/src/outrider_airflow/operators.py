@@ -1,7 +1,6 @@
 """The operator that runs a job as a process of the worker's machine, in its environment."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from outrider_airflow.mixin import ExecutionEnvironmentMixin
 from outrider_airflow.parameters import job_params
 from outrider_airflow.settings import settings
 from outrider_airflow.sources import write_connections
+from outrider_airflow.workplace import workplace
 
 _RENEWAL_SECONDS = 30.0
 
@@ -69,8 +69,7 @@ class LocalExecutionEnvironmentOperator(ExecutionEnvironmentMixin):
 
     def run_in(self, environment: Environment, attempt: Attempt, storage: StorageClient, context: Context) -> None:
         """Lay the job's directory out, run it there, store what it wrote; a failed job's outputs are stored too."""
-        home = Path(tempfile.mkdtemp(prefix="outrider-", dir=settings().work_directory or None))
-        try:
+        with workplace(Path(settings().work_directory or tempfile.gettempdir())) as home:
             layout = Layout(home)
             credentials = RenewedCredentials(
                 environment.credentials, lambda: storage.credentials(attempt.credentials(), within=_RENEWAL_SECONDS)
@@ -86,10 +85,6 @@ class LocalExecutionEnvironmentOperator(ExecutionEnvironmentMixin):
             self._take(data, ended)
             if ended.exit_code != 0:
                 raise JobFailed("\n".join((f"the job {_how(ended.exit_code)}; its last lines:", *ended.last_lines)))
-        finally:
-            shutil.rmtree(home, ignore_errors=True)
-            if home.exists():
-                self.log.warning("%s could not be removed as a whole", home)
 
     def on_kill(self) -> None:
         """Ask the job to end; what is left of it after 3 s is killed."""
