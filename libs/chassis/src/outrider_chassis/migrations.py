@@ -13,8 +13,9 @@ from outrider_chassis.database import Pool
 CHASSIS_MIGRATIONS = Path(__file__).parent / "migrations"
 
 _LOCK = 0x6F757472
+# named with its schema: a migration may make one of the role's own name, which would come first in the search path
 _LEDGER = """
-CREATE TABLE IF NOT EXISTS migrations (
+CREATE TABLE IF NOT EXISTS public.migrations (
     component text NOT NULL,
     name text NOT NULL,
     checksum text NOT NULL,
@@ -64,13 +65,15 @@ async def migrate(pool: Pool, sources: Sequence[tuple[str, Path]]) -> None:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         try:
             await connection.execute(_LEDGER)
-            rows: list[asyncpg.Record] = await connection.fetch("SELECT component, name, checksum FROM migrations")
+            rows: list[asyncpg.Record] = await connection.fetch(
+                "SELECT component, name, checksum FROM public.migrations"
+            )
             applied = {(row["component"], row["name"]): row["checksum"] for row in rows}
             for file in plan_migrations(files, applied):
                 async with connection.transaction():
                     await connection.execute(file.sql)
                     await connection.execute(
-                        "INSERT INTO migrations (component, name, checksum) VALUES ($1, $2, $3)",
+                        "INSERT INTO public.migrations (component, name, checksum) VALUES ($1, $2, $3)",
                         file.component, file.name, file.checksum,
                     )  # fmt: skip
                 _log.info("applied migration", component=file.component, name=file.name)
