@@ -20,6 +20,7 @@ from tenancy.domain.teams import Wanted
 from tenancy.ports import Applied, Change, ProvisioningFailed, SecretStore
 
 Kind = Literal["role", "user"]
+_MARK = "outrider:uid"
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,18 @@ class IamProvisioner:
 
     async def _bring(self, iam: Iam, wanted: Wanted, *, dry: bool) -> tuple[Change, ...]:
         name, policies = wanted.names.iam_name, self._policies(wanted)
-        tags = {"outrider:team": wanted.team, "outrider:uid": wanted.uid}
+        tags = {"outrider:team": wanted.team, _MARK: wanted.uid}
         changes: list[Change] = []
         trust = trust_policy(self._store.storage_principal_arn)
-        if not same_policy(await iam.trust_of(name), trust):
+        role, user = await iam.role(name), await iam.user(name)
+        for kind, found in (("role", role and role[1]), ("user", user)):
+            if found is not None and found.get(_MARK) != wanted.uid:
+                raise ProvisioningFailed(f"{kind} {name} is there already and was not made for this team")
+        if role is None or not same_policy(role[0], trust):
             changes.append(Change("role.set", f"{IAM_PATH}{name}"))
             if not dry:
                 await iam.put_role(name, trust, tags)
-        if not await iam.has_user(name):
+        if user is None:
             changes.append(Change("user.create", f"{IAM_PATH}{name}"))
             if not dry:
                 await iam.put_user(name, tags)

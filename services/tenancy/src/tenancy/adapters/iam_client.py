@@ -1,7 +1,7 @@
 """IAM's calls, in tenancy's own words and errors. What is absent is None, what is there already is a success."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +14,7 @@ from tenancy.ports import ProvisioningFailed
 
 if TYPE_CHECKING:
     from types_aiobotocore_iam import IAMClient
+    from types_aiobotocore_iam.type_defs import TagTypeDef
 
 T = TypeVar("T")
 Connect = Callable[[], AbstractAsyncContextManager["IAMClient"]]
@@ -28,10 +29,12 @@ class Iam:
     def __init__(self, client: "IAMClient") -> None:
         self._client = client
 
-    async def trust_of(self, role: str) -> object | None:
-        """The role's trust policy, None where there is no such role."""
+    async def role(self, role: str) -> tuple[object, dict[str, str]] | None:
+        """The role's trust policy and tags, None where there is no such role."""
         found = await _absent(self._client.get_role(RoleName=role))
-        return None if found is None else _document(found["Role"].get("AssumeRolePolicyDocument"))
+        if found is None:
+            return None
+        return _document(found["Role"].get("AssumeRolePolicyDocument")), _untag(found["Role"].get("Tags"))
 
     async def put_role(self, role: str, trust: Policy, tags: dict[str, str]) -> None:
         """Make the role, or give it that trust policy."""
@@ -43,9 +46,10 @@ class Iam:
         if made is None:
             await _asked(self._client.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust)))
 
-    async def has_user(self, user: str) -> bool:
-        """Whether the user is there."""
-        return await _absent(self._client.get_user(UserName=user)) is not None
+    async def user(self, user: str) -> dict[str, str] | None:
+        """The user's tags, None where there is no such user."""
+        found = await _absent(self._client.get_user(UserName=user))
+        return None if found is None else _untag(found["User"].get("Tags"))
 
     async def put_user(self, user: str, tags: dict[str, str]) -> None:
         """Make the user."""
@@ -143,6 +147,10 @@ class IamRefused(ProvisioningFailed):
 
 def _document(value: object) -> object:
     return json.loads(value) if isinstance(value, str) else value
+
+
+def _untag(tags: "Iterable[TagTypeDef] | None") -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags or ()}
 
 
 def _tags(tags: dict[str, str]) -> Any:

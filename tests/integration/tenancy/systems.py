@@ -1,0 +1,121 @@
+"""Provisioners on the run's real systems, under the rights tenancy has in production, and ways in as the teams have."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import aioboto3
+import asyncpg
+from confluent_kafka.admin import AdminClient
+from outrider_contracts.tenants import Acceptance, TeamSpec
+from outrider_local import s3_users
+from outrider_local.handles import Database, RunningKafka, RunningPostgres, RunningS3
+from tenancy.adapters.airflow import AirflowProvisioner, Place
+from tenancy.adapters.file_secrets import FileSecretStore
+from tenancy.adapters.iam import IamProvisioner, Store
+from tenancy.adapters.kafka import KafkaProvisioner
+from tenancy.adapters.kafka_admin import KafkaAdmin
+from tenancy.adapters.memory import MemoryClients
+from tenancy.adapters.postgres import PostgresProvisioner
+from tenancy.domain.teams import Wanted
+
+TABLES = Path(__file__).with_name("airflow_tables.sql")
+
+
+def new_team(**spec: object) -> Wanted:
+    """A team nobody has seen yet."""
+    return Wanted(f"t{uuid4().hex[:10]}", uuid4().hex, TeamSpec.model_validate(spec))
+
+
+def changed(wanted: Wanted, *readable: Acceptance, **spec: object) -> Wanted:
+    """The same team under another spec."""
+    return Wanted(wanted.team, wanted.uid, TeamSpec.model_validate(spec), readable)
+
+
+@dataclass
+class MemoryRoster:
+    """Teams in force."""
+
+    teams: list[Wanted] = field(default_factory=list)
+
+    async def wanted(self) -> Sequence[Wanted]:
+        return self.teams
+
+
+@dataclass
+class Systems:
+    """Everything real but Airflow itself, of which there are the tables."""
+
+    kafka: RunningKafka
+    postgres: RunningPostgres
+    s3: RunningS3
+    airflow: Database
+    root: Path
+    roster: MemoryRoster = field(default_factory=MemoryRoster)
+    clients: MemoryClients = field(default_factory=MemoryClients)
+
+    @property
+    def secrets(self) -> FileSecretStore:
+        return FileSecretStore(self.root / "secrets")
+
+    @property
+    def kafka_provisioner(self) -> KafkaProvisioner:
+        admin = KafkaAdmin(AdminClient({**self.kafka.client_config("tenancy")}))
+        return KafkaProvisioner(admin, self.secrets, self.kafka.bootstrap)
+
+    @property
+    def iam_provisioner(self) -> IamProvisioner:
+        session = aioboto3.Session(**self.s3.session("tenancy"))
+        store = Store(self.s3.bucket, self.s3.url, self.s3.region, s3_users.user_arn("storage"))
+        return IamProvisioner(partial(session.client, "iam", endpoint_url=self.s3.url), store, self.secrets)
+
+    @property
+    def postgres_provisioner(self) -> PostgresProvisioner:
+        url = self.postgres.url("tenancy", "teams")
+        return PostgresProvisioner(url, self.postgres.password_file("tenancy"), self.secrets)
+
+    @property
+    def airflow_provisioner(self) -> AirflowProvisioner:
+        place = Place(
+            self.airflow.url, self.airflow.password_file, self.bundles_file, self.root / "bundles",
+            self.root / "connections", "http://127.0.0.1:8081", "http://127.0.0.1:8080/v1/token",
+        )  # fmt: skip
+        return AirflowProvisioner(place, self.roster, self.clients)
+
+    @property
+    def bundles_file(self) -> Path:
+        return self.root / "bundles.json"
+
+    async def secret(self, wanted: Wanted, name: str) -> dict[str, str]:
+        """What was kept for the team."""
+        kept = await self.secrets.get(wanted.team, name)
+
+        assert kept is not None
+        return dict(kept)
+
+    async def kafka_of(self, wanted: Wanted) -> dict[str, str]:
+        """Configuration of the team's own Kafka client."""
+        secret = await self.secret(wanted, "kafka")
+        return {
+            "bootstrap.servers": secret["bootstrap_servers"], "security.protocol": secret["security_protocol"],
+            "sasl.mechanism": secret["sasl_mechanism"], "sasl.username": secret["username"],
+            "sasl.password": secret["password"], "log_level": "0",
+        }  # fmt: skip
+
+    async def postgres_of(self, wanted: Wanted) -> "asyncpg.Connection[asyncpg.Record]":
+        """A connection as the team's programs open it."""
+        secret = await self.secret(wanted, "postgres")
+        return await asyncpg.connect(
+            host=secret["host"], port=int(secret["port"]), database=secret["dbname"], user=secret["user"],
+            password=secret["password"],
+        )  # fmt: skip
+
+    async def s3_of(self, wanted: Wanted) -> aioboto3.Session:
+        """A session with the team's own access key."""
+        secret = await self.secret(wanted, "iam")
+        return aioboto3.Session(
+            aws_access_key_id=secret["aws_access_key_id"], aws_secret_access_key=secret["aws_secret_access_key"],
+            region_name=self.s3.region,
+        )  # fmt: skip

@@ -1,0 +1,110 @@
+"""What every provisioner promises: one suite over each real one and the memory twin, so that the twin stays honest."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tenancy.adapters.memory import MemoryProvisioner
+from tenancy.adapters.storage import StorageProvisioner
+from tenancy.domain.teams import Wanted
+from tenancy.ports import Provisioner
+
+from tests.integration.tenancy.systems import Systems, changed, new_team
+
+MAKE: dict[str, Callable[[Systems], Provisioner]] = {
+    "memory": lambda _: MemoryProvisioner("memory"),
+    "kafka": lambda systems: systems.kafka_provisioner,
+    "iam": lambda systems: systems.iam_provisioner,
+    "postgres": lambda systems: systems.postgres_provisioner,
+    "airflow": lambda systems: systems.airflow_provisioner,
+    "storage": lambda _: StorageProvisioner(),
+}
+HAS_NOTHING_TO_MAKE = {"storage"}
+
+
+@pytest.fixture(params=sorted(MAKE))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def provisioner(name: str, systems: Systems) -> Provisioner:
+    return MAKE[name](systems)
+
+
+@pytest.fixture
+def team(systems: Systems) -> Wanted:
+    wanted = new_team(postgres={"connectionLimit": 5}, airflow={"pools": {"default": 3}})
+    systems.roster.teams.append(wanted)
+    return wanted
+
+
+async def test_planning_changes_nothing(provisioner: Provisioner, name: str, team: Wanted) -> None:
+    first = await provisioner.plan(team)
+
+    assert await provisioner.plan(team) == first
+    assert bool(first) is (name not in HAS_NOTHING_TO_MAKE)
+
+
+async def test_applying_does_what_was_planned(provisioner: Provisioner, team: Wanted) -> None:
+    planned = await provisioner.plan(team)
+
+    assert (await provisioner.apply(team)).changes == planned
+
+
+async def test_applying_again_changes_nothing(provisioner: Provisioner, team: Wanted) -> None:
+    first = await provisioner.apply(team)
+
+    again = await provisioner.apply(team)
+
+    assert again.changes == ()
+    assert again.secret_refs == first.secret_refs
+    assert await provisioner.plan(team) == ()
+
+
+async def test_a_suspended_team_stays_suspended_and_comes_back(
+    provisioner: Provisioner, name: str, team: Wanted, systems: Systems
+) -> None:
+    suspended = changed(team, lifecycle="Suspended", airflow={"pools": {"default": 3}})
+    await provisioner.apply(team)
+
+    revoked = await provisioner.apply(suspended)
+
+    assert bool(revoked.changes) is (name not in HAS_NOTHING_TO_MAKE)
+    assert await provisioner.plan(suspended) == ()
+
+    await provisioner.apply(team)
+
+    assert await provisioner.plan(team) == ()
+
+
+async def test_a_team_that_was_never_active_can_be_suspended(provisioner: Provisioner, systems: Systems) -> None:
+    suspended = new_team(lifecycle="Suspended")
+    systems.roster.teams.append(suspended)
+
+    await provisioner.apply(suspended)
+
+    assert await provisioner.plan(suspended) == ()
+
+
+async def test_credentials_that_were_lost_are_made_anew(
+    provisioner: Provisioner, name: str, team: Wanted, systems: Systems
+) -> None:
+    """Also what a crash leaves between setting a password and keeping it."""
+    await provisioner.apply(team)
+    files = [systems.root / "secrets" / team.team / name, systems.root / "connections" / team.team / "outrider"]
+    lost = [_lose(file) for file in files if file.exists()]
+
+    assert bool(await provisioner.plan(team)) is bool(lost)
+
+    await provisioner.apply(team)
+
+    assert await provisioner.plan(team) == ()
+    assert all(file.read_text() != text for file, text in lost)
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file, _ in lost)
+
+
+def _lose(file: Path) -> tuple[Path, str]:
+    text = file.read_text()
+    file.unlink()
+    return file, text
