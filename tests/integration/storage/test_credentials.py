@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import aioboto3
@@ -30,26 +30,23 @@ FOREIGN = "other/daily/extract/20261101T000000.000000Z/orders/g1/"
 ROLE = "arn:aws:iam::000000000000:role/outrider/teams/outrider-team-{team}"
 
 
-@pytest.fixture
-async def role(s3: RunningS3) -> AsyncIterator[None]:
-    """The role of team crew, as tenancy makes it: its own prefix, and storage may assume it."""
+@asynccontextmanager
+async def make_role(s3: RunningS3, team: str) -> AsyncIterator[None]:
+    """The role of a team, as tenancy makes it: its own prefix, and storage may assume it."""
     trust = {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": {"AWS": user_arn("storage")}, "Action": "sts:AssumeRole"}],
     }
+    bucket = f"arn:aws:s3:::{s3.bucket}"
+    listing = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": [bucket]}
     rights = {
         "Version": "2012-10-17",
         "Statement": [
-            {"Effect": "Allow", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{s3.bucket}/crew/*"]},
-            {
-                "Effect": "Allow",
-                "Action": "s3:ListBucket",
-                "Resource": [f"arn:aws:s3:::{s3.bucket}"],
-                "Condition": {"StringLike": {"s3:prefix": ["crew/*"]}},
-            },
+            {"Effect": "Allow", "Action": "s3:*", "Resource": [f"{bucket}/{team}/*"]},
+            {**listing, "Condition": {"StringLike": {"s3:prefix": [f"{team}/*"]}}},
         ],
     }
-    name = "outrider-team-crew"
+    name = f"outrider-team-{team}"
     session = aioboto3.Session(**s3.session("root"))
     async with session.client("iam", endpoint_url=s3.url, config=config()) as iam:
         await iam.create_role(RoleName=name, Path="/outrider/teams/", AssumeRolePolicyDocument=json.dumps(trust))
@@ -57,6 +54,13 @@ async def role(s3: RunningS3) -> AsyncIterator[None]:
         yield
         await iam.delete_role_policy(RoleName=name, PolicyName="own")
         await iam.delete_role(RoleName=name)
+
+
+@pytest.fixture
+async def role(s3: RunningS3) -> AsyncIterator[None]:
+    """The role of team crew."""
+    async with make_role(s3, "crew"):
+        yield
 
 
 Issue = Callable[[Access], Awaitable[Credentials]]
