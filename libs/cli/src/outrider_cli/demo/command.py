@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import typer
 from outrider_local import airflow_config, prerequisites, service_settings
@@ -55,7 +56,7 @@ def _up(stack: Stack) -> None:
 
 
 def _fly(ride: Ride, team: str, dag_id: str) -> str:
-    run_id = ride.start(dag_id)
+    run_id = ride.start(dag_id, logical_date=datetime.now(UTC).replace(microsecond=0))
     seen: dict[str, TaskState] = {}
     with Live(console=out, auto_refresh=False) as live:
 

@@ -19,7 +19,7 @@ class Said:
 
 def said(kafka: Mapping[str, str], topic: str) -> list[Said]:
     """Every record the topic holds now, partition by partition. Raises StackError where it can't be read."""
-    consumer = Consumer({**kafka, "group.id": "outrider.reader", "enable.auto.commit": False})
+    consumer = Consumer({**kafka, "group.id": "outrider.reader", "enable.auto.commit": False, "log_level": 0})
     try:
         partitions = consumer.list_topics(topic, 10).topics[topic].partitions
         bounds = {number: consumer.get_watermark_offsets(TopicPartition(topic, number), 10) for number in partitions}
