@@ -76,4 +76,8 @@ def show(report: Report, *, as_json: bool) -> None:
         table.add_row(component.name, f"[{colour}]{component.state}[/]", memory, addresses)
     out.print(table)
     took = f"everything ready after {report.seconds:.1f} s, " if report.seconds and not report.failed else ""
+    if any(component.name == "airflow" and component.state == "ready" for component in report.components):
+        out.print(
+            f"\nsign in to Airflow as admin with the password in {report.home}/secrets/airflow-admin", soft_wrap=True
+        )
     out.print(f"\n{took}{report.resident_bytes / _MIB:.0f} MiB resident in all; home {report.home}", soft_wrap=True)
