@@ -64,9 +64,9 @@ def measure(stack: Stack, team: str, runs: int, per_second: float) -> list[float
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             message = consumer.poll(left)
-            if message is not None and message.error() is None and (run_id := read_ready(message)):
-                if run_id in sent:
-                    took.setdefault(run_id, time.time() - sent[run_id])
+            run_id = read_ready(message) if message is not None and message.error() is None else None
+            if run_id is not None and run_id in sent:
+                took.setdefault(run_id, time.time() - sent[run_id])
 
     for number in range(runs):
         graph, started = announce(team, dag_id, number)

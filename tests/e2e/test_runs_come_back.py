@@ -11,8 +11,8 @@ from outrider_contracts.keys import RunKey
 from outrider_local.kafka import client_config
 from outrider_local.waiting import wait_until
 
-from tests.e2e.conftest import Flown
 from tests.e2e.support import objects
+from tests.riding import Flown
 
 
 def generations(ride: Ride, run_id: str, task_id: str) -> list[int]:

@@ -7,8 +7,8 @@ from outrider_cli.demo.neighbours import kafka_of, s3_of
 from outrider_cli.demo.ride import Ride
 from outrider_contracts.topics import team_events, team_inbox
 
-from tests.e2e.conftest import Flown
 from tests.e2e.support import objects, secrets
+from tests.riding import Flown
 
 PAIRS = [("ops", "newsroom"), ("newsroom", "ops")]
 

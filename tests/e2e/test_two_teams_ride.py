@@ -9,8 +9,8 @@ from outrider_contracts.environments import EnvironmentSealed, VersionCleared
 from outrider_contracts.topics import team_events
 from outrider_local.waiting import wait_until
 
-from tests.e2e.conftest import Flown
 from tests.e2e.support import objects
+from tests.riding import Flown
 
 pytestmark = pytest.mark.usefixtures("flown")
 

@@ -1,4 +1,4 @@
-"""The whole stack, once per run, with windows short enough to see versions cleared; two teams ride it."""
+"""The whole stack, once per run and only when asked for, with short windows; two teams ride it."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from outrider_local.components import all_components
 from outrider_local.runner import bring_down, bring_up
 from outrider_local.stack import Stack
 
-DAGS = Path(__file__).parent / "dags"
+DAGS = Path(__file__).parent / "e2e" / "dags"
 
 
 @dataclass(frozen=True)
