@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from outrider_airflow.guard import guarded
+
 _PR_SET_PDEATHSIG = 1
 _LONGEST_LINE = 32 * 1024
 _LAST_LINES = 10
@@ -65,7 +67,8 @@ class JobProcess:
             self._signal(signal.SIGTERM)
         lines = _Lines(say)
         try:
-            self._listen(process, lines)
+            with guarded(process.pid):
+                self._listen(process, lines)
         except BaseException:
             self.kill()
             with suppress(Exception):

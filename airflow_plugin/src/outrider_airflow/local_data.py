@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 
 from outrider_contracts.environments import Manifest
 from outrider_contracts.http import Environment
@@ -20,6 +21,7 @@ from outrider_stage import (
 )
 from outrider_stage.credential_server import serve_credentials
 from outrider_stage.credentials import CredentialSource
+from outrider_stage.ports import Store
 
 from outrider_airflow.errors import InputNotStaged, OutputNotStored
 
@@ -34,23 +36,26 @@ class LocalData:
 
     def bring(self) -> dict[str, int]:
         """Lay the inputs out, if they are files. Gives bytes per input. Raises InputNotStaged."""
-        if self._environment.mode != "files":
+        if self._environment.mode != "files" or not (self._environment.inputs or self._environment.outputs):
             return {}
         try:
-            store = open_store(self._environment.store, self._credentials)
-            return stage_in(self._environment, store, self._layout)
+            return stage_in(self._environment, self._store, self._layout)
         except (StageInputNotStaged, StoreUnavailable) as error:
             raise InputNotStaged(str(error)) from error
 
     def take(self) -> dict[str, Manifest]:
         """Store the outputs, if they are files. Gives what each holds. Raises OutputNotStored."""
-        if self._environment.mode != "files":
+        if self._environment.mode != "files" or not self._environment.outputs:
             return {}
         try:
-            store = open_store(self._environment.store, self._credentials)
-            return stage_out(self._environment, store, self._layout)
+            return stage_out(self._environment, self._store, self._layout)
         except (StageOutputNotStored, StoreUnavailable) as error:
             raise OutputNotStored(str(error)) from error
+
+    @cached_property
+    def _store(self) -> Store:
+        """Opened when first needed, and once: the SDK's client costs 0.1 s."""
+        return open_store(self._environment.store, self._credentials)
 
     @contextmanager
     def access(self) -> Iterator[dict[str, str]]:

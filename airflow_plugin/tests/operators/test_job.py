@@ -154,17 +154,17 @@ def test_whatever_interrupts_the_waiting_ends_the_job() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux does it")
 def test_a_job_does_not_outlive_a_task_that_is_killed(tmp_path: Path) -> None:
-    """SIGKILL of the worker leaves nothing running unseen."""
+    """SIGKILL of the worker leaves nothing running unseen: neither the job's first process nor its children."""
     program = (
         "import os; from pathlib import Path; from outrider_airflow.job import JobProcess\n"
-        "JobProcess().run(['sh', '-c', 'echo $$ > pid.new; mv pid.new pid; exec sleep 60'],"
+        "JobProcess().run(['sh', '-c', 'sleep 60 & echo $$ $! > new; mv new pids; wait'],"
         f" env=dict(os.environ), cwd=Path({str(tmp_path)!r}), say=print)"
     )
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     task = os.posix_spawn(sys.executable, [sys.executable, "-c", program], environ)
-    wait_for((tmp_path / "pid").exists)
-    job = int((tmp_path / "pid").read_text())
+    wait_for((tmp_path / "pids").exists)
+    job, child = map(int, (tmp_path / "pids").read_text().split())
     os.kill(task, signal.SIGKILL)
     os.waitpid(task, 0)
 
-    wait_for(lambda: not is_running(job))
+    wait_for(lambda: not is_running(job) and not is_running(child))
