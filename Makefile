@@ -38,6 +38,7 @@ test-e2e: ## the whole stack with Airflow, ridden end to end, and its parts kill
 
 bench: ## the numbers of the README, on the running stack
 	@$(RUN) python benchmarks/environment_ready.py
+	@$(RUN) python benchmarks/listener.py
 
 check: ## format, lint, types, layers, dependencies, locks, schemas
 	@$(SETUP) UV=$$uv deploy/local/check

@@ -139,7 +139,7 @@ def _warm() -> None:
     """Load what every task needs, once: the scheduler's forks inherit it."""
     import confluent_kafka  # noqa: F401
 
-    from outrider_airflow import runs, tries  # noqa: F401
+    from outrider_airflow import publisher, runs, tries  # noqa: F401
 
 
 def _is_task(component: object) -> bool:
