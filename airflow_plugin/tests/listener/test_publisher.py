@@ -1,0 +1,108 @@
+"""Facts reach the broker, or the spool, and never hold a task up beyond the bound."""
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from outrider_airflow import publisher as module
+from outrider_airflow.publisher import FLUSH_SECONDS, Publisher
+from outrider_airflow.settings import Settings
+from outrider_contracts.airflow import RunFinished
+from outrider_contracts.keys import RunKey
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def fact(number: int) -> RunFinished:
+    run = RunKey(team="ads", dag_id="daily", run_id=f"r{number}")
+    return RunFinished(run=run, run_started_at=NOW, state="success", finished_at=NOW)
+
+
+@pytest.fixture
+def nobody_listens() -> Iterator[str]:
+    """An address that refuses connections, taken so that nobody else listens there meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.fixture
+def alone(nobody_listens: str, tmp_path: Path) -> Publisher:
+    """A publisher whose broker is away."""
+    return Publisher(Settings(bootstrap_servers=nobody_listens, spool_directory=str(tmp_path / "spool")))
+
+
+def spooled(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "spool").glob("[0-9]*.json"))
+
+
+def test_saying_does_not_wait_for_a_broker_that_is_away(alone: Publisher) -> None:
+    began = time.monotonic()
+
+    alone.say([fact(number) for number in range(10)])
+
+    assert time.monotonic() - began < 0.5
+
+
+def test_a_tasks_end_waits_no_longer_than_the_bound_and_leaves_everything_in_the_spool(
+    alone: Publisher, tmp_path: Path
+) -> None:
+    alone.say([fact(1), fact(2)])
+    began = time.monotonic()
+
+    alone.settle()
+
+    assert time.monotonic() - began < FLUSH_SECONDS + 1
+    assert len(spooled(tmp_path)) == 2
+
+
+def test_after_one_vain_wait_the_next_task_of_the_host_does_not_wait(
+    alone: Publisher, nobody_listens: str, tmp_path: Path
+) -> None:
+    alone.say([fact(1)])
+    alone.settle()
+    next_task = Publisher(Settings(bootstrap_servers=nobody_listens, spool_directory=str(tmp_path / "spool")))
+    began = time.monotonic()
+
+    next_task.say([fact(2)])
+    next_task.settle()
+    next_task.drain()
+
+    assert time.monotonic() - began < 0.5
+    assert len(spooled(tmp_path)) == 2
+
+
+def test_a_spool_that_can_not_be_emptied_keeps_its_records(alone: Publisher, tmp_path: Path) -> None:
+    alone.say([fact(1)])
+    alone.settle(0.1)
+    (tmp_path / "spool" / "broker-away").unlink()
+
+    alone.drain(seconds=0.1)
+
+    assert len(spooled(tmp_path)) == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # Airflow forks so, and this is about it
+def test_a_fork_gets_a_publisher_of_its_own_and_ends_in_time(
+    nobody_listens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parent's producer has no threads in a child: whoever used or destroyed it would hang."""
+    site = Settings(bootstrap_servers=nobody_listens, spool_directory=str(tmp_path / "spool"))
+    monkeypatch.setattr(module, "settings", lambda: site)
+    mine = module.publisher()
+    mine.say([fact(1)])
+
+    child = os.fork()
+    if child == 0:
+        same = module.publisher() is mine
+        module.publisher().say([fact(2)])
+        module.publisher().settle(0.1)
+        os._exit(1 if same else 0)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert len(spooled(tmp_path)) == 1
+    mine.settle(0.1)

@@ -1,0 +1,125 @@
+"""The policies on real DAGs, and what of declarations reaches the scheduler."""
+
+from typing import Any
+
+import pytest
+from airflow.exceptions import AirflowClusterPolicyViolation
+from airflow.sdk import DAG, BaseOperator, TaskGroup, task_group
+from airflow.serialization.serialized_objects import DagSerialization
+from outrider_airflow import Input, Output, Source
+from outrider_airflow.graph import CHUNK_BYTES, declared_tasks, graph
+from outrider_airflow.policies import dag_policy
+from outrider_contracts.declarations import OutputDeclaration, TaskDeclaration
+from outrider_contracts.keys import RunKey
+
+
+class Declaring(BaseOperator):
+    """An operator that takes declarations, without a job."""
+
+    template_fields = ("inputs", "outputs", "sources", "destinations", "mode", "word")
+
+    def __init__(self, *, inputs: Any = None, outputs: Any = None, sources: Any = None, word: str = "", **rest: Any):
+        super().__init__(**rest)
+        self.inputs, self.outputs, self.sources = inputs or {}, outputs or {}, sources or {}
+        self.destinations: dict[str, Any] = {}
+        self.mode, self.word = "files", word
+
+
+def dag() -> DAG:
+    return DAG("daily", schedule=None)
+
+
+def serialized(written: DAG) -> Any:
+    """The DAG as the scheduler has it."""
+    return DagSerialization.from_dict(DagSerialization.to_dict(written))
+
+
+def test_a_declared_input_becomes_an_edge_that_the_scheduler_sees() -> None:
+    with dag() as written:
+        extract = Declaring(task_id="extract", outputs={"orders": Output()})
+        Declaring(task_id="report", inputs={"orders": Input(extract, "orders")})
+
+    dag_policy(written)
+
+    assert serialized(written).task_dict["extract"].downstream_task_ids == {"report"}
+
+
+def test_declarations_reach_the_scheduler_from_plain_grouped_and_mapped_tasks() -> None:
+    with dag() as written:
+        Declaring(task_id="extract", outputs={"orders": Output(retention="7d")}, sources={"raw": Source("db")})
+        with TaskGroup("load"):
+            Declaring(task_id="one", inputs={"orders": Input("extract", "orders")})
+        Declaring.partial(task_id="part", inputs={"orders": Input("extract", "orders")}).expand(word=["a", "b"])
+
+        @task_group
+        def each(word: str) -> None:
+            Declaring(task_id="inner", word=word, outputs={"x": Output()})
+
+        each.expand(word=["a", "b"])
+        Declaring(task_id="nothing")
+
+    dag_policy(written)
+    tasks = {told.task_id: told for told in declared_tasks(serialized(written))}
+
+    assert tasks.keys() == {"extract", "load.one", "part", "each.inner"}
+    assert {task_id for task_id, told in tasks.items() if told.mapped} == {"part", "each.inner"}
+    assert tasks["extract"].outputs["orders"] == OutputDeclaration(retention="7d")
+    assert tasks["part"].inputs["orders"].task == "extract"
+
+
+@pytest.mark.parametrize("name", ["inputs", "outputs"])
+def test_declarations_can_not_be_expanded(name: str) -> None:
+    with dag() as written:
+        Declaring.partial(task_id="part").expand(**{name: [{}, {}]})
+
+    with pytest.raises(AirflowClusterPolicyViolation, match=rf"\.partial\({name}=…\)"):
+        dag_policy(written)
+
+
+def test_declarations_can_not_be_expanded_by_keyword_arguments_either() -> None:
+    with dag() as written:
+        Declaring.partial(task_id="part").expand_kwargs([{"word": "a", "outputs": {}}])
+
+    with pytest.raises(AirflowClusterPolicyViolation, match="outputs can't be expanded"):
+        dag_policy(written)
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"outputs": {"orders": {"retention": "7 days"}}}, "'7 days' is no duration"),
+        ({"outputs": {"my orders": Output()}}, "'my orders' is no name"),
+        ({"inputs": ["orders"]}, "inputs must be a dict"),
+        ({"inputs": {"orders": Input("x", "y", team="news")}}, "needs its dag too"),
+    ],
+)
+def test_a_malformed_declaration_is_refused_in_its_authors_words(told: dict[str, Any], words: str) -> None:
+    with dag() as written:
+        Declaring(task_id="report", **told)
+
+    with pytest.raises(AirflowClusterPolicyViolation, match=words) as refusal:
+        dag_policy(written)
+
+    assert "DAG 'daily', task 'report'" in str(refusal.value)
+
+
+def test_a_dag_that_declares_nothing_is_left_alone() -> None:
+    with dag() as written:
+        BaseOperator(task_id="plain")
+
+    dag_policy(written)
+
+    assert declared_tasks(serialized(written)) == ()
+
+
+def test_a_large_graph_is_said_in_chunks_that_fit_a_record() -> None:
+    outputs = {f"output_{number}": OutputDeclaration(retention="7d") for number in range(20)}
+    tasks = [TaskDeclaration(task_id=f"task_{number}", outputs=outputs) for number in range(1000)]
+    run = RunKey(team="ads", dag_id="daily", run_id="r1")
+
+    said = graph(run, "v1", tasks)
+
+    assert len(said) > 1
+    assert [(chunk.chunk, chunk.chunks) for chunk in said] == [(at, len(said)) for at in range(len(said))]
+    assert [task.task_id for chunk in said for task in chunk.tasks] == [task.task_id for task in tasks]
+    assert all(len(chunk.model_dump_json()) < CHUNK_BYTES + 4096 for chunk in said)
