@@ -62,7 +62,7 @@ def _read(file: Path) -> Iterator[Written | str]:
         yield f"{file}: {error}"
         return
     for node in nodes:
-        if node is None:
+        if node is None or node.tag == "tag:yaml.org,2002:null":  # what stands after a last `---`
             continue
         if repeated := _repeated(node):
             yield f"{file}:{repeated.start_mark.line + 1}: {repeated.value!r} is written twice"
