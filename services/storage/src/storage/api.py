@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from outrider_chassis.callers import Caller, Role
-from outrider_chassis.http import CurrentCaller, ProblemError, require
+from outrider_chassis.http import CurrentCaller, require
 from outrider_contracts.holdings import (
     Environments,
     FreezeRequest,
@@ -24,7 +24,6 @@ from outrider_contracts.http import (
     SealRequest,
     SealResult,
 )
-from outrider_contracts.keys import RunKey
 
 from storage.cases import ensure, people, seal, show
 from storage.cases.work import Work
@@ -52,10 +51,14 @@ def routes(work: Work) -> APIRouter:
 
     @router.get("/environments")
     async def environments(
-        caller: CurrentCaller, team: str, dag_id: str, run_id: str, task_id: str | None = None
+        caller: CurrentCaller,
+        team: str,
+        dag_id: str | None = None,
+        run_id: str | None = None,
+        task_id: str | None = None,
     ) -> Environments:
         require(caller, Role.viewer, team)
-        return await show.environments(work, _run(team, dag_id, run_id), task_id)
+        return await show.environments(work, team, dag_id, run_id, task_id)
 
     @router.get("/pending")
     async def pending(caller: CurrentCaller, team: Annotated[str | None, Query()] = None) -> Pending:
@@ -97,10 +100,3 @@ def waiting(wait: Waiting) -> JSONResponse:
     """Not yet: 202, and when to ask again."""
     answer = NotReady(waiting_for=wait.waiting_for, retry_after_seconds=wait.retry_after_seconds)
     return JSONResponse(answer.model_dump(mode="json"), 202)
-
-
-def _run(team: str, dag_id: str, run_id: str) -> RunKey:
-    try:
-        return RunKey(team=team, dag_id=dag_id, run_id=run_id)
-    except ValueError as error:
-        raise ProblemError(422, "invalid_request", str(error)) from None

@@ -103,7 +103,7 @@ async def _manifest(work: Work, attempt: Attempt, path: str, outcome: Outcome) -
 async def _on_record(work: Work, connection: Connection, attempt: Attempt, plan: SealPlan | None = None) -> SealResult:
     """What the tables say of the sealed attempt."""
     outcome = attempt.outcome if plan is None else plan.outcome
-    listed = await versions.of_run(connection, work.clock(), attempt.task.run, attempt.task.task_id)
+    listed = await versions.of_attempts(connection, work.clock(), [attempt])
     return SealResult(
         generation=attempt.generation,
         outputs={
@@ -112,6 +112,6 @@ async def _on_record(work: Work, connection: Connection, attempt: Attempt, plan:
                 expires=one.retention if outcome == "success" else attempt.failed_retention,
             )
             for one in listed
-            if one.path in attempt.paths.values() and (one.present or one.files)
+            if one.present or one.files
         },
     )  # fmt: skip

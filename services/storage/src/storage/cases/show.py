@@ -3,7 +3,6 @@
 from collections import defaultdict
 
 from outrider_contracts.holdings import Environments, EnvironmentView, Pending, PendingVersion, VersionView
-from outrider_contracts.keys import RunKey
 
 from storage.cases.work import Work
 from storage.domain.attempts import Attempt
@@ -13,11 +12,13 @@ from storage.records.versions import Listed
 _MOST = 1000
 
 
-async def environments(work: Work, run: RunKey, task_id: str | None) -> Environments:
-    """Every generation of the run's places, oldest first."""
+async def environments(
+    work: Work, team: str, dag_id: str | None = None, run_id: str | None = None, task_id: str | None = None
+) -> Environments:
+    """Generations of the team's places (of the DAG, the run, the task), oldest first; the newest 1,000."""
     async with work.database.begin() as tx:
-        found = await attempts.of_run(tx.connection, run, task_id)
-        listed = await versions.of_run(tx.connection, work.clock(), run, task_id)
+        found = await attempts.find(tx.connection, team, dag_id, run_id, task_id, _MOST)
+        listed = await versions.of_attempts(tx.connection, work.clock(), found)
     by_generation: dict[tuple[object, int], list[Listed]] = defaultdict(list)
     for one in listed:
         by_generation[one.version.task, one.version.generation].append(one)

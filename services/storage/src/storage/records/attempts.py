@@ -5,10 +5,10 @@ from datetime import datetime
 
 from outrider_contracts.declarations import TaskDeclaration
 from outrider_contracts.environments import InputVersion
-from outrider_contracts.keys import RunKey, TaskKey
+from outrider_contracts.keys import TaskKey
 
 from storage.domain.attempts import Attempt, Wanted
-from storage.records.codec import Connection, Row, inputs_json, inputs_of, run_columns, task_columns, task_of
+from storage.records.codec import Connection, Row, inputs_json, inputs_of, task_columns, task_of
 
 _ROW = """
 SELECT place, generation, team, dag_id, run_id, task_id, map_index, run_started_at, try_number, run_after,
@@ -47,14 +47,16 @@ async def of_task(connection: Connection, task: TaskKey) -> list[Attempt]:
     return [attempt_of(row) for row in rows]
 
 
-async def of_run(connection: Connection, run: RunKey, task_id: str | None = None) -> list[Attempt]:
-    """Every attempt of the run, dropped ones too."""
+async def find(
+    connection: Connection, team: str, dag_id: str | None, run_id: str | None, task_id: str | None, limit: int
+) -> list[Attempt]:
+    """The newest *limit* generations of the team (of the DAG, the run, the task), oldest first; dropped ones too."""
     rows: list[Row] = await connection.fetch(
-        _ROW + "WHERE (team, dag_id, run_id) = ($1, $2, $3) AND ($4::text IS NULL OR task_id = $4) "
-        "ORDER BY announced_at, task_id, map_index, generation",
-        *run_columns(run), task_id,
+        _ROW + "WHERE team = $1 AND ($2::text IS NULL OR dag_id = $2) AND ($3::text IS NULL OR run_id = $3) "
+        "AND ($4::text IS NULL OR task_id = $4) ORDER BY announced_at DESC, place DESC, generation DESC LIMIT $5",
+        team, dag_id, run_id, task_id, limit,
     )  # fmt: skip
-    return [attempt_of(row) for row in rows]
+    return [attempt_of(row) for row in reversed(rows)]
 
 
 async def open_attempt(

@@ -1,6 +1,6 @@
 """Versions: one generation of one output, from its opening to its removal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -167,12 +167,12 @@ async def below(connection: Connection, now: datetime, path: str) -> list[Listed
     return await _list(connection, "WHERE v.path = $2 OR v.place = rtrim($2, '/') ORDER BY v.path", now, path)
 
 
-async def of_run(connection: Connection, now: datetime, run: RunKey, task_id: str | None) -> list[Listed]:
-    """Every version of the run, whatever its state."""
+async def of_attempts(connection: Connection, now: datetime, found: Sequence[Attempt]) -> list[Listed]:
+    """Every version of these generations, whatever its state."""
     return await _list(
         connection,
-        "WHERE (a.team, a.dag_id, a.run_id) = ($2, $3, $4) AND ($5::text IS NULL OR a.task_id = $5) ORDER BY v.path",
-        now, *run_columns(run), task_id,
+        "JOIN unnest($2::text[], $3::int[]) AS f (place, generation) USING (place, generation) ORDER BY v.path",
+        now, [one.place for one in found], [one.generation for one in found],
     )  # fmt: skip
 
 
