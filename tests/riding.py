@@ -37,6 +37,7 @@ def ride(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ride]:
         person.deliver_demo()
         shutil.copy2(DAGS / "slow.py", stack.layout.bundles / "ops")
         yield person
+        person.airflow.sign_out()
     finally:
         bring_down(stack, components)
 

@@ -120,6 +120,8 @@ class Processes:
                 _send(pid, sign)
             if wait_until(lambda: not self.members(name), seconds=patience):
                 break
+        if child := self._children.pop(name, None):
+            child.wait(timeout=5)  # it is gone; this takes away what the system still keeps of it
         self._state.forget_process(name)
 
     def names(self) -> tuple[str, ...]:
