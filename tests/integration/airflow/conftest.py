@@ -1,5 +1,7 @@
 """Airflow with the plugin, Kafka and the topics; without any service of ours."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.integration.airflow.riding import Riding
@@ -7,6 +9,8 @@ from tests.integration.conftest import Start
 
 
 @pytest.fixture(scope="session")
-def riding(start: Start) -> Riding:
+def riding(start: Start) -> Iterator[Riding]:
     """A person signed in to a running Airflow."""
-    return Riding.on(start("topics", "airflow"))
+    riding = Riding.on(start("topics", "airflow"))
+    yield riding
+    riding.user.close()

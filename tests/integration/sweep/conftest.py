@@ -1,6 +1,6 @@
 """A real Airflow to sweep, and notebooks to write in."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -77,11 +77,12 @@ swept_dag()
 
 
 @pytest.fixture(scope="session")
-def riding(start: Start) -> Riding:
+def riding(start: Start) -> Iterator[Riding]:
     """A person at a running Airflow that knows the DAG to sweep."""
     riding = Riding.on(start("topics", "airflow"))
     riding.drop_dag(TEAM, DAG, DAG_FILE)
-    return riding
+    yield riding
+    riding.user.close()
 
 
 @pytest.fixture

@@ -33,6 +33,8 @@ async def wire(resources: Resources[Settings]) -> None:
         lookback=timedelta(seconds=settings.lookback_seconds),
         overlap=overlap,
         remember=timedelta(seconds=settings.remember_seconds),
+        recheck_open=timedelta(seconds=settings.recheck_open_seconds),
+        recheck_ended=timedelta(seconds=settings.recheck_ended_seconds),
     )
     sweep = Sweep(
         airflow=RestAirflow(api),

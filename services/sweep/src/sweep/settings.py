@@ -26,4 +26,7 @@ class Settings(ServiceSettings):
     """How far back the very first pass reads."""
     remember_seconds: float = 14 * 86_400.0
     """How long after its end a run is still asked about, to tell of its deletion."""
+    recheck_open_seconds: float = 15.0
+    recheck_ended_seconds: float = 600.0
+    """How long a run that still runs, or has ended, is left before it is asked about again."""
     checks_per_round: int = 5

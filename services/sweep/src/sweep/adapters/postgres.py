@@ -71,8 +71,8 @@ class PostgresNotebook:
         lookback: timedelta,
         overlap: timedelta,
         remember: timedelta,
-        recheck_open: timedelta = timedelta(seconds=15),
-        recheck_ended: timedelta = timedelta(minutes=10),
+        recheck_open: timedelta,
+        recheck_ended: timedelta,
     ) -> None:
         self._pool = pool
         self._database = database
