@@ -26,6 +26,7 @@ A = TypeVar("A", bound=Model)
 
 _LONGEST_PAUSE = 2.0
 _ONE_ANSWER = 10.0
+_MEANS = {"ensure": "make the environment ready", "seal": "seal the try", "credentials": "give new credentials"}
 
 
 class _NotYet(Exception):
@@ -79,7 +80,7 @@ class StorageClient:
                 pause = growing if not_yet.pause is None else not_yet.pause
                 if time.monotonic() + pause >= ends:
                     raise EnvironmentUnavailable(
-                        f"storage at {self.access.url} did not {act} within {within:g} s: {not_yet}"
+                        f"storage at {self.access.url} did not {_MEANS[act]} within {within:g} s: {not_yet}"
                     ) from not_yet.__cause__
                 self.wait(pause)
 

@@ -44,7 +44,12 @@ def before_stopping(component: object) -> None:
 
 @hookimpl(tryfirst=True)
 def on_dag_run_running(dag_run: Any) -> None:
-    """A run begins, or begins again."""
+    """A run begins, or begins again; before that is told, what its DAG's tasks declare."""
+    with _quietly("graph declared"):
+        if settings().bootstrap_servers:
+            from outrider_airflow import runs
+
+            _say_on(runs.declared(dag_run))
     with _quietly("run started"):
         if settings().bootstrap_servers:
             from outrider_airflow import runs

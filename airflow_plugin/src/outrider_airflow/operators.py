@@ -53,16 +53,19 @@ class LocalExecutionEnvironmentOperator(ExecutionEnvironmentMixin):
         command: Sequence[str] | str,
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
-        skip_on_exit_code: int | Collection[int] = (),
+        skip_on_exit_code: int | Collection[int] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.command = command if isinstance(command, str) else list(command)
-        self.env = dict(env or {})
+        self.command = command
+        self.env = env or {}
         self.cwd = cwd
-        self.skip_on_exit_code = [skip_on_exit_code] if isinstance(skip_on_exit_code, int) else list(skip_on_exit_code)
+        codes = [skip_on_exit_code] if isinstance(skip_on_exit_code, int) else skip_on_exit_code
+        self.skip_on_exit_code = list(codes or ())
         self._process = JobProcess()
-        if taken := [name for name in self.env if name.startswith("OUTRIDER_")]:
+        # another task's result may stand for the whole of it: then it is not known yet
+        names = self.env if isinstance(self.env, Mapping) else ()
+        if taken := [name for name in names if name.startswith("OUTRIDER_")]:
             raise ValueError(f"task {self.task_id!r}: env may not set {taken[0]!r}; use params= for values of your own")
         for kind in ("inputs", "outputs", "sources", "destinations", "params"):
             check_names(f"task {self.task_id!r}: {kind}", getattr(self, kind))
@@ -106,7 +109,7 @@ class LocalExecutionEnvironmentOperator(ExecutionEnvironmentMixin):
         file.write_text(told.model_dump_json(indent=2))
         temporary.mkdir()
         own = {"HOME": str(layout.root), "TMPDIR": str(temporary)}
-        command = ["sh", "-c", self.command] if isinstance(self.command, str) else self.command
+        command = ["sh", "-c", self.command] if isinstance(self.command, str) else list(self.command)
         with data.access() as access:
             env = {**inherited(os.environ), **own, **access, **self.env, **variables(told, layout, file)}
             try:

@@ -14,12 +14,11 @@ _graphs_said: set[tuple[str, str]] = set()
 
 
 def started(dag_run: Any) -> tuple[Event, ...]:
-    """The run began, or began again after tasks of it were cleared; before it, its graph, once per process."""
+    """The run began, or began again after tasks of it were cleared."""
     binding = whose.of_run(dag_run)
     if binding is None:
         return ()
     run = RunKey(team=binding.team, dag_id=dag_run.dag_id, run_id=dag_run.run_id)
-    version = str(reach(dag_run, "created_dag_version_id") or "")
     kind = RunReopened if dag_run.clear_number else RunStarted
     said = kind(
         run=run,
@@ -30,12 +29,12 @@ def started(dag_run: Any) -> tuple[Event, ...]:
         data_interval_start=dag_run.data_interval_start,
         data_interval_end=dag_run.data_interval_end,
         run_type=str(getattr(dag_run.run_type, "value", dag_run.run_type)),
-        dag_version=version,
+        dag_version=_version(dag_run),
         bundle=str(reach_loaded(dag_run, "dag_model.bundle_name") or ""),
         bundle_version=dag_run.bundle_version,
         team_rule=binding.rule,
     )
-    return (*_graph(run, version, dag_run), said)
+    return (said,)
 
 
 def finished(dag_run: Any, state: Literal["success", "failed"]) -> tuple[Event, ...]:
@@ -55,10 +54,15 @@ def finished(dag_run: Any, state: Literal["success", "failed"]) -> tuple[Event, 
     return (said,)
 
 
-def _graph(run: RunKey, version: str, dag_run: Any) -> tuple[Event, ...]:
-    dag = reach(dag_run, "dag")
-    if dag is None or (run.dag_id, version) in _graphs_said:
+def declared(dag_run: Any) -> tuple[Event, ...]:
+    """What the tasks of the run's DAG version declare, once per process. Raises ValueError for what can't be read."""
+    binding, dag, version = whose.of_run(dag_run), reach(dag_run, "dag"), _version(dag_run)
+    if binding is None or dag is None or (dag_run.dag_id, version) in _graphs_said:
         return ()
-    said = graph(run, version, declared_tasks(dag))
-    _graphs_said.add((run.dag_id, version))
-    return said
+    _graphs_said.add((dag_run.dag_id, version))
+    run = RunKey(team=binding.team, dag_id=dag_run.dag_id, run_id=dag_run.run_id)
+    return graph(run, version, declared_tasks(dag))
+
+
+def _version(dag_run: Any) -> str:
+    return str(reach(dag_run, "created_dag_version_id") or "")

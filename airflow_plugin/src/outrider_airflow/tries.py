@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from outrider_contracts.airflow import AssetUpdated, TaskError, TaskFinished, TaskStarted, TaskState
+from outrider_contracts.declarations import TaskDeclaration
 from outrider_contracts.event import Event
 from outrider_contracts.keys import RunKey, TaskKey, TryKey
 
@@ -39,7 +40,7 @@ def started(task_instance: Any) -> tuple[Event, ...]:
             bundle_version=reach(task_instance, "bundle_instance.version"),
             hostname=str(reach(task_instance, "hostname") or ""),
             team_rule=binding.rule,
-            declaration=declaration(task, mapped=task_instance.map_index >= 0) if declares(task) else None,
+            declaration=_declaration(task_instance),
         ),
     )
 
@@ -80,6 +81,16 @@ def error_of(error: object) -> TaskError | None:
 def _run(task_instance: Any) -> Any:
     """The run as this process knows it."""
     return reach(task_instance, "_ti_context_from_server.dag_run") or reach(task_instance, "dag_run")
+
+
+def _declaration(task_instance: Any) -> TaskDeclaration | None:
+    """What the rendered task declares; None where that can't be read, which the operator says better than we can."""
+    if not declares(task_instance.task):
+        return None
+    try:
+        return declaration(task_instance.task, mapped=task_instance.map_index >= 0)
+    except ValueError:
+        return None
 
 
 def _key(task_instance: Any, binding: Binding) -> TryKey:
