@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from outrider_bus import MIGRATIONS
 from outrider_bus.bus import Bus
+from outrider_bus.database import SESSION
 from outrider_bus.kafka import KafkaAddress
 from outrider_bus.ports import Hearing
 from outrider_bus.records import RawHeaders
@@ -22,7 +23,7 @@ from tests.unit.bus.promises import Letter
 
 QUICK = Timing(
     retry_delays=(0.05, 0.05, 0.1, 0.1), outage_first=0.02, outage_cap=0.3, drain=5, commit_interval=0.05,
-    relay_poll=0.2, unroutable_retry=1, metadata_age=1, session=6, heartbeat=0.3,
+    relay_poll=0.2, unroutable_retry=1, frozen=2, metadata_age=1, session=3, heartbeat=0.3,
 )  # fmt: skip
 _DEADLINE_SECONDS = 30.0
 
@@ -37,6 +38,12 @@ async def eventually(true: Callable[[], Any], *, seconds: float = _DEADLINE_SECO
             if result:
                 return
             await asyncio.sleep(0.03)
+
+
+async def open_pool(dsn: str) -> "asyncpg.Pool[asyncpg.Record]":
+    """A pool with the settings of a service's, the waiting shortened."""
+    settings = dict.fromkeys(SESSION, "2s")
+    return await asyncpg.create_pool(dsn, min_size=1, max_size=20, server_settings=settings)
 
 
 class Declared:
@@ -75,7 +82,7 @@ class RealWorld:
     async def open(
         cls, address: KafkaAddress, dsn: str, *, partitions: int = 3, team_topic: bool = True
     ) -> "RealWorld":
-        pool = await asyncpg.create_pool(dsn, min_size=1, max_size=20)
+        pool = await open_pool(dsn)
         await pool.execute("DROP SCHEMA IF EXISTS bus CASCADE")
         for file in sorted(MIGRATIONS.glob("*.sql")):
             await pool.execute(file.read_text())

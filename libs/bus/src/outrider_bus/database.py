@@ -20,6 +20,9 @@ ORDER BY r.place
 ON CONFLICT (topic, id) DO NOTHING
 """
 
+SESSION = {"idle_in_transaction_session_timeout": "60s"}
+"""Settings for the pool's sessions: a worker that froze in a transaction must not hold its rows for ever."""
+
 _AWAY = ("08", "53", "57P", "25006")
 """SQLSTATE beginnings that say nothing about the work: connection, resources, shutdown, read-only after a failover."""
 _AGAIN = ("40",)
@@ -81,7 +84,7 @@ class PostgresDatabase:
             if refused:
                 raise refused
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            if connection.is_closed() or is_away(error):
+            if connection.is_closed() or is_away(error) or isinstance(error, TimeoutError):
                 raise UnavailableError(f"PostgreSQL went away: {error}") from error
             raise
         finally:

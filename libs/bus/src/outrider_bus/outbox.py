@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 
 from outrider_bus.outgoing import OutboxRow
 from outrider_bus.ports import Connection
@@ -15,6 +16,13 @@ _DELETE = "DELETE FROM bus.outbox WHERE seq = ANY ($1::bigint[])"
 _SET_ASIDE = "UPDATE bus.outbox SET stuck = $2 WHERE seq = $1"
 _DEPTH = "SELECT count(*), extract(epoch FROM now() - min(said_at))::float8 FROM bus.outbox"
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('outrider_bus.relay', 0))"
+_END_FROZEN = """
+SELECT pg_terminate_backend(holder.pid)
+FROM pg_locks JOIN pg_stat_activity AS holder USING (pid)
+WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND (classid::bigint << 32) | objid::bigint = hashtextextended('outrider_bus.relay', 0)
+  AND holder.state_change < now() - $1::interval
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +33,16 @@ class Said:
     row: OutboxRow
 
 
-async def becomes_active(connection: Connection) -> bool:
-    """Whether this session is the one relay now; the lock ends with the session."""
-    return bool(await connection.fetchval(_TRY_LOCK))
+async def becomes_active(connection: Connection, *, frozen_seconds: float) -> bool:
+    """Whether this session is the one relay now; the lock ends with the session.
+
+    A relay looks at its rows every second or so. One that has not for *frozen_seconds* (its process is stopped, its
+    machine hangs) is parted from its session, so that rows never wait for it.
+    """
+    if await connection.fetchval(_TRY_LOCK):
+        return True
+    await connection.execute(_END_FROZEN, timedelta(seconds=frozen_seconds))
+    return False
 
 
 async def next_rows(connection: Connection, *, without: Collection[str], limit: int) -> list[Said]:

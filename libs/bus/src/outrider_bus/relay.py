@@ -80,7 +80,7 @@ class Relay:
                 self.active = False
 
     async def _relay(self, connection: Any) -> None:
-        while not await outbox.becomes_active(connection):
+        while not await outbox.becomes_active(connection, frozen_seconds=self._timing.frozen):
             if self._stopping:
                 return
             await self._rest()

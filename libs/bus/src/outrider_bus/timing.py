@@ -21,6 +21,8 @@ class Timing:
     """How often the relay looks without having been notified, and tries to become the active one."""
     unroutable_retry: float = 5.0
     """How long at most rows of an absent or forbidden topic wait before they are tried again."""
+    frozen: float = 30.0
+    """A relay that gave no sign for so long is taken for frozen, and another one takes over."""
     metadata_age: float = 2.0
     """How often topics are listed anew: a new team's inbox is heard within this and a join."""
     session: float = 30.0

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import asyncpg
 import structlog
+from outrider_bus.database import SESSION
 
 from outrider_chassis.settings import secret
 
@@ -24,7 +25,12 @@ async def open_pool(url: str, password_file: Path | None, *, size: int = 10, pat
     while True:
         try:
             return await asyncpg.create_pool(
-                url, password=secret(password_file) or None, min_size=1, max_size=size, command_timeout=60
+                url,
+                password=secret(password_file) or None,
+                min_size=1,
+                max_size=size,
+                command_timeout=60,
+                server_settings=SESSION,
             )
         except AWAY as error:
             if time.monotonic() > deadline:
