@@ -9,6 +9,7 @@ from uuid import uuid4
 import aioboto3
 import asyncpg
 from confluent_kafka.admin import AdminClient
+from outrider_bus.kafka import KafkaAddress
 from outrider_contracts.tenants import Acceptance, TeamSpec
 from outrider_local import s3_users
 from outrider_local.handles import Database, RunningKafka, RunningPostgres, RunningS3
@@ -17,6 +18,7 @@ from tenancy.adapters.file_secrets import FileSecretStore
 from tenancy.adapters.iam import IamProvisioner, Store
 from tenancy.adapters.kafka import KafkaProvisioner
 from tenancy.adapters.kafka_admin import KafkaAdmin
+from tenancy.adapters.kafka_quotas import KafkaQuotas
 from tenancy.adapters.memory import MemoryClients
 from tenancy.adapters.postgres import PostgresProvisioner
 from tenancy.domain.teams import Wanted
@@ -63,7 +65,9 @@ class Systems:
     @property
     def kafka_provisioner(self) -> KafkaProvisioner:
         admin = KafkaAdmin(AdminClient({**self.kafka.client_config("tenancy")}))
-        return KafkaProvisioner(admin, self.secrets, self.kafka.bootstrap)
+        password = self.kafka.password_file("tenancy").read_text()
+        quotas = KafkaQuotas(KafkaAddress(self.kafka.bootstrap, "tenancy", password))
+        return KafkaProvisioner(admin, quotas, self.secrets, self.kafka.bootstrap)
 
     @property
     def iam_provisioner(self) -> IamProvisioner:

@@ -1,6 +1,7 @@
 """A team's part of Kafka, tried with the team's own credentials."""
 
 import asyncio
+import time
 from uuid import uuid4
 
 import pytest
@@ -59,6 +60,25 @@ async def test_suspending_cuts_a_connection_that_is_open(systems: Systems) -> No
     await systems.kafka_provisioner.apply(changed(team, lifecycle="Suspended"))
 
     assert await send(producer, team_inbox(team.team)) == DENIED
+
+
+async def test_a_team_that_produces_beyond_its_quota_is_slowed_down(systems: Systems) -> None:
+    """Ten times the rate over the broker's window of eleven seconds."""
+    team = new_team(kafka={"produceBytesPerSecond": "20k"})
+    await systems.kafka_provisioner.apply(team)
+    throttled: list[float] = []
+    producer = Producer(
+        {**await systems.kafka_of(team), "throttle_cb": lambda event: throttled.append(event.throttle_time)}
+    )  # fmt: skip
+    for _ in range(220):
+        producer.produce(team_inbox(team.team), bytes(10_000))
+
+    deadline = time.monotonic() + 60
+    while not throttled and time.monotonic() < deadline:
+        await asyncio.to_thread(producer.poll, 0.5)
+
+    assert throttled
+    producer.purge()
 
 
 async def test_a_right_somebody_added_by_hand_is_taken_back(systems: Systems) -> None:

@@ -34,7 +34,9 @@ def provisioner(name: str, systems: Systems) -> Provisioner:
 
 @pytest.fixture
 def team(systems: Systems) -> Wanted:
-    wanted = new_team(postgres={"connectionLimit": 5}, airflow={"pools": {"default": 3}})
+    wanted = new_team(
+        kafka={"produceBytesPerSecond": "5Mi"}, postgres={"connectionLimit": 5}, airflow={"pools": {"default": 3}}
+    )
     systems.roster.teams.append(wanted)
     return wanted
 

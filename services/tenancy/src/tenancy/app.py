@@ -6,6 +6,7 @@ from functools import partial
 import aioboto3
 from aiobotocore.config import AioConfig
 from confluent_kafka.admin import AdminClient
+from outrider_bus.kafka import KafkaAddress
 from outrider_chassis.http import verify_with
 from outrider_chassis.service import Resources
 from outrider_chassis.settings import secret
@@ -18,6 +19,7 @@ from tenancy.adapters.iam import IamProvisioner, Store
 from tenancy.adapters.iam_client import Connect
 from tenancy.adapters.kafka import KafkaProvisioner
 from tenancy.adapters.kafka_admin import KafkaAdmin
+from tenancy.adapters.kafka_quotas import KafkaQuotas
 from tenancy.adapters.postgres import PostgresProvisioner
 from tenancy.adapters.postgres_clients import PostgresClients
 from tenancy.adapters.postgres_registry import PostgresRegistry
@@ -27,7 +29,7 @@ from tenancy.api import Answers, add_routes
 from tenancy.handlers.desired import TeamWithdrawn, decode_desired, hear_desired
 from tenancy.handlers.loop import work
 from tenancy.handlers.reconcile import Reconciler
-from tenancy.ports import Provisioner
+from tenancy.ports import Provisioner, SecretStore
 from tenancy.settings import Settings
 
 
@@ -58,7 +60,7 @@ def make_provisioners(
     """The provisioners the settings name. To add one: a module in adapters, a line here, the contract suite."""
     secrets = FileSecretStore(settings.secrets_dir)
     known: Mapping[str, Callable[[], Provisioner]] = {
-        "kafka": lambda: KafkaProvisioner(_kafka(settings), secrets, settings.kafka_bootstrap_servers),
+        "kafka": lambda: _kafka(settings, secrets),
         "iam": lambda: IamProvisioner(_iam(settings), _store(settings), secrets),
         "storage": StorageProvisioner,
         "postgres": lambda: PostgresProvisioner(
@@ -71,16 +73,19 @@ def make_provisioners(
     return tuple(known[name]() for name in settings.names)
 
 
-def _kafka(settings: Settings) -> KafkaAdmin:
+def _kafka(settings: Settings, secrets: SecretStore) -> KafkaProvisioner:
+    servers, user = settings.kafka_bootstrap_servers, settings.kafka_admin_username
+    password = secret(settings.kafka_admin_password_file)
     configuration: dict[str, str | int | float | bool] = {
-        "bootstrap.servers": settings.kafka_bootstrap_servers, "client.id": "tenancy-admin", "log_level": 0,
+        "bootstrap.servers": servers, "client.id": "tenancy-admin", "log_level": 0,
     }  # fmt: skip
-    if settings.kafka_admin_username:
+    if user:
         configuration |= {
-            "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "SCRAM-SHA-512",
-            "sasl.username": settings.kafka_admin_username, "sasl.password": secret(settings.kafka_admin_password_file),
+            "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "SCRAM-SHA-512", "sasl.username": user,
+            "sasl.password": password,
         }  # fmt: skip
-    return KafkaAdmin(AdminClient(configuration))
+    quotas = KafkaQuotas(KafkaAddress(servers, user, password))
+    return KafkaProvisioner(KafkaAdmin(AdminClient(configuration)), quotas, secrets, servers)
 
 
 def _iam(settings: Settings) -> Connect:

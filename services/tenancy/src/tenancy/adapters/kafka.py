@@ -6,9 +6,11 @@ from outrider_contracts.topics import TopicSpec, team_topics
 
 from tenancy.adapters.credentials import new_password
 from tenancy.adapters.kafka_admin import KafkaAdmin
+from tenancy.adapters.kafka_quotas import KafkaQuotas
+from tenancy.domain.quantities import parse_quantity
 from tenancy.domain.rights import Right, wanted_rights
 from tenancy.domain.teams import Wanted
-from tenancy.ports import Applied, Change, SecretStore
+from tenancy.ports import Applied, Change, ProvisioningFailed, SecretStore
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,15 @@ class _Gap:
     missing: tuple[Right, ...]
     extra: tuple[Right, ...]
     user: str | None
+    quota: tuple[str, int | None] | None
+    """User and bytes per second; None: as wanted."""
 
     @property
     def changes(self) -> tuple[Change, ...]:
         return (
             *(Change("topic.create", topic.name) for topic in self.topics),
             *(Change("user.set", self.user) for _ in [1] if self.user),
+            *([Change("quota.set", f"{self.quota[0]}={self.quota[1]}")] if self.quota else []),
             *(Change("right.create", str(right)) for right in self.missing),
             *(Change("right.delete", str(right)) for right in self.extra),
         )
@@ -35,8 +40,8 @@ class KafkaProvisioner:
 
     name = "kafka"
 
-    def __init__(self, admin: KafkaAdmin, secrets: SecretStore, bootstrap_servers: str) -> None:
-        self._admin, self._secrets, self._bootstrap = admin, secrets, bootstrap_servers
+    def __init__(self, admin: KafkaAdmin, quotas: KafkaQuotas, secrets: SecretStore, bootstrap_servers: str) -> None:
+        self._admin, self._quotas, self._secrets, self._bootstrap = admin, quotas, secrets, bootstrap_servers
 
     async def plan(self, wanted: Wanted) -> tuple[Change, ...]:
         return (await self._observe(wanted)).changes
@@ -47,6 +52,8 @@ class KafkaProvisioner:
             await self._admin.create_topic(topic)
         if gap.user:
             await self._set_password(wanted.team, gap.user)
+        if gap.quota:
+            await self._quotas.set_produce_rate(*gap.quota)
         await self._admin.allow(gap.missing)
         await self._admin.disallow(gap.extra)
         return Applied(gap.changes, {self.name: self._secrets.reference(wanted.team, self.name)})
@@ -56,6 +63,7 @@ class KafkaProvisioner:
         topics = team_topics(wanted.team)
         user = wanted.names.kafka_user
         held = await self._admin.rights_of(f"User:{user}")
+        rate = _rate(wanted)
         own = wanted_rights(wanted.team) if wanted.active else frozenset()
         ready = not wanted.active or (
             await self._secrets.get(wanted.team, self.name) is not None and await self._admin.has_user(user)
@@ -65,6 +73,7 @@ class KafkaProvisioner:
             missing=tuple(sorted(own - held)),
             extra=tuple(sorted(held - own)),
             user=None if ready else user,
+            quota=None if rate == await self._quotas.produce_rate(user) else (user, rate),
         )
 
     async def _set_password(self, team: str, user: str) -> None:
@@ -76,3 +85,11 @@ class KafkaProvisioner:
             "sasl_mechanism": "SCRAM-SHA-512", "username": user, "password": password,
         }  # fmt: skip
         await self._secrets.put(team, self.name, secret)
+
+
+def _rate(wanted: Wanted) -> int | None:
+    text = wanted.spec.kafka.produce_bytes_per_second
+    try:
+        return None if text is None else parse_quantity(text)
+    except ValueError as error:
+        raise ProvisioningFailed(f"kafka.produceBytesPerSecond: {error}") from None
