@@ -1,34 +1,50 @@
 """The real components, each started once per run and only when a test asks for it, by the code `outrider up` uses."""
 
+import contextlib
 import os
-import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from outrider_local import prerequisites
 from outrider_local.components import all_components
+from outrider_local.errors import StackError
 from outrider_local.handles import Database, RunningKafka, RunningPostgres, RunningS3
 from outrider_local.removal import remove
 from outrider_local.runner import bring_up, with_needs
 from outrider_local.stack import Stack
 
 Start = Callable[..., Stack]
+PREFIX = "outrider-test-"
+ORPHAN_SECONDS = 60
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """A stack of this run's own, with nothing started yet; gone afterwards (kept with OUTRIDER_KEEP=1)."""
+    _remove_orphans()
     # not pytest's own directory: that is private to its user, and the database server runs as another one
-    home = Path(tempfile.mkdtemp(prefix="outrider-test-"))
+    home = Path(tempfile.mkdtemp(prefix=PREFIX))
     home.chmod(0o755)
     stack = Stack.open(home)
-    yield stack
-    if os.environ.get("OUTRIDER_KEEP"):
-        return
-    remove(stack, all_components())
-    shutil.rmtree(home, ignore_errors=True)
+    with stack.exclusively():
+        yield stack
+        if not os.environ.get("OUTRIDER_KEEP"):
+            remove(stack, all_components())
+
+
+def _remove_orphans() -> None:
+    """Take down the stacks of runs that were killed: a run that lives holds its stack's lock."""
+    for home in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        # young ones may be between the making of their directory and their lock
+        if os.environ.get("OUTRIDER_KEEP") or time.time() - home.stat().st_mtime < ORPHAN_SECONDS:
+            continue
+        with contextlib.suppress(StackError, OSError):
+            orphan = Stack.open(home)
+            with orphan.exclusively():
+                remove(orphan, all_components())
 
 
 @pytest.fixture(scope="session")
