@@ -77,12 +77,12 @@ class StorageClient:
                 return _read(self._post(url, body, ends), kind)
             except _NotYet as not_yet:
                 growing = min(growing * 2, _LONGEST_PAUSE)
-                pause = growing if not_yet.pause is None else not_yet.pause
-                if time.monotonic() + pause >= ends:
+                left = ends - time.monotonic()
+                if left <= 0:
                     raise EnvironmentUnavailable(
                         f"storage at {self.access.url} did not {_MEANS[act]} within {within:g} s: {not_yet}"
                     ) from not_yet.__cause__
-                self.wait(pause)
+                self.wait(min(growing if not_yet.pause is None else not_yet.pause, left))
 
     def _post(self, url: str, body: Model, ends: float) -> httpx.Response:
         response = self._send(url, body, ends)

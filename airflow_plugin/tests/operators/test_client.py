@@ -55,13 +55,14 @@ def test_not_ready_is_asked_again(storage: StandIn) -> None:
 
 def test_waiting_has_a_bound_and_says_what_for(storage: StandIn) -> None:
     """The task fails as one that may be tried again."""
-    storage.ready["ensure"] += [(202, {"waiting_for": "the team's bucket", "retry_after_seconds": 5})] * 2
+    storage.ready["ensure"] += [(202, {"waiting_for": "the team's bucket", "retry_after_seconds": 5})] * 9
+    where = storage.access.url
 
     with StorageClient(storage.access) as client, pytest.raises(EnvironmentUnavailable) as failed:
-        client.ensure(ENSURE, within=1)
+        client.ensure(ENSURE, within=0.2)
 
-    assert (
-        str(failed.value) == f"storage at {storage.access.url} did not ensure within 1 s: waiting for the team's bucket"
+    assert str(failed.value) == (
+        f"storage at {where} did not make the environment ready within 0.2 s: waiting for the team's bucket"
     )
 
 

@@ -9,7 +9,8 @@ from outrider_contracts.http import Credentials
 CredentialSource = Callable[[], Credentials]
 """Gives fresh credentials; may be slow, may raise."""
 
-_MARGIN = timedelta(minutes=5)
+# AWS SDKs begin to ask for new ones at most 15 minutes before the end; by then there must be some
+_MARGIN = timedelta(minutes=15)
 
 
 class RenewedCredentials:
