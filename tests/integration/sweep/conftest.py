@@ -15,9 +15,9 @@ from outrider_local import airflow_config
 from outrider_local.handles import Database
 from sweep.adapters.airflow import RestAirflow
 from sweep.adapters.memory import FixedTeams, MemoryNotebook
-from sweep.adapters.postgres import PostgresNotebook
 from sweep.app import MIGRATIONS
-from sweep.timers import Sweep, Terms
+from sweep.cases import Sweep, Terms
+from sweep.records import PostgresNotebook
 
 from tests.integration.airflow.riding import Riding
 from tests.integration.conftest import Start

@@ -6,10 +6,10 @@ import pytest
 from outrider_bus.database import PostgresDatabase
 from outrider_chassis.database import Pool
 from outrider_contracts.airflow import RunFinished, RunStarted
-from sweep.adapters.postgres import PostgresNotebook, forget_runs, keep_runs
 from sweep.adapters.teams import PostgresTeams
 from sweep.domain.runs import plan_run
 from sweep.domain.seen import Outcome, Whose
+from sweep.records import PostgresNotebook, forget_runs, keep_runs
 
 from tests.unit.sweep.keeping import RUN, KeepingSuite
 from tests.unit.sweep.world import at, seen_run

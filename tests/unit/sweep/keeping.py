@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 from outrider_bus.ports import StaleEpochError
 from sweep.adapters.memory import MemoryNotebook
-from sweep.adapters.postgres import PostgresNotebook
 from sweep.domain.seen import Cursor, KnownRun, Outcome, Page, SaidTry, Whose
+from sweep.records import PostgresNotebook
 
 from tests.unit.sweep.world import at
 

@@ -181,8 +181,8 @@ async def test_of_two_sweeps_at_once_one_keeps_nothing(world: World) -> None:
 
 async def test_a_deleted_run_is_told_after_it_was_missed_twice(world: World) -> None:
     """Once could be a hiccup; a minute later it is gone."""
+    from sweep.cases import Terms
     from sweep.domain.runs import plan_absence
-    from sweep.timers import Terms
 
     known = KnownRun("daily", "r1", Whose("ads", "bundle"), at(0))
     grace = Terms().gone_grace

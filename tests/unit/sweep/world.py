@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from outrider_contracts.event import Event
 from sweep.adapters.memory import FixedTeams, MemoryAirflow, MemoryNotebook
+from sweep.cases import Sweep, Terms
 from sweep.domain.seen import SeenRun, SeenTask
-from sweep.timers import Sweep, Terms
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

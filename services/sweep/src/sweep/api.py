@@ -6,8 +6,8 @@ from fastapi import APIRouter
 from outrider_chassis.http import CurrentCaller, Role, require
 from pydantic import BaseModel
 
+from sweep.cases import Sweep
 from sweep.ports import Bookmarks
-from sweep.timers import Sweep
 
 
 class Progress(BaseModel):

@@ -9,12 +9,13 @@ from outrider_chassis.teams import TeamsProjection
 from outrider_contracts.airflow import AirflowEvent, RunDeleted, RunFinished, RunReopened, RunStarted
 
 from sweep.adapters.airflow import RestAirflow
-from sweep.adapters.postgres import PostgresNotebook
 from sweep.adapters.teams import PostgresTeams
 from sweep.api import routes
+from sweep.cases import Sweep, Terms
 from sweep.handlers import learn
+from sweep.records import PostgresNotebook
 from sweep.settings import Settings
-from sweep.timers import Sweep, Terms
+from sweep.timers import keep_going
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 GROUP = "sweep"
@@ -56,4 +57,4 @@ async def wire(resources: Resources[Settings]) -> None:
         handler=learn,
     )
     resources.app.include_router(routes(sweep, notebook))
-    resources.background.append(lambda: sweep.keep_going(settings.interval_seconds))
+    resources.background.append(lambda: keep_going(sweep, settings.interval_seconds))

@@ -6,8 +6,8 @@ from outrider_bus.ports import Heard, Tx
 from outrider_contracts.airflow import RunDeleted, RunFinished, RunStarted, TeamRule
 from outrider_contracts.event import Event
 
-from sweep.adapters.postgres import forget_runs, keep_runs
 from sweep.domain.seen import KnownRun, Whose
+from sweep.records import forget_runs, keep_runs
 
 
 async def learn(heard: Sequence[Heard[Event]], tx: Tx) -> None:

@@ -1,0 +1,138 @@
+"""One round: read what Airflow updated, say what nobody said, ask after runs that may be gone."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from outrider_bus.ports import UnavailableError
+from outrider_contracts.event import Event
+
+from sweep.domain.runs import RunPlan, is_same_start, plan_absence, plan_run, was_cleared
+from sweep.domain.seen import Cursor, KnownRun, Outcome, Page, Pass, RunId, SeenRun, SeenTask, Whose
+from sweep.domain.tasks import as_told, plan_tasks, said_try, wants_history
+from sweep.ports import Airflow, Bookmarks, Notebook, Teams
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How far back is read again, how long others are waited for, how often is asked."""
+
+    overlap: timedelta = timedelta(seconds=120)
+    patience: timedelta = timedelta(seconds=10)
+    gone_grace: timedelta = timedelta(seconds=60)
+    checks_per_round: int = 5
+
+
+@dataclass
+class Sweep:
+    """One reader of one Airflow. Holds one page at a time; each page is one transaction with the cursor."""
+
+    airflow: Airflow
+    teams: Teams
+    notebook: Notebook
+    bookmarks: Bookmarks
+    terms: Terms
+    counts: Counter[str] = field(default_factory=Counter)
+
+    async def round(self) -> None:
+        """Both passes to their end, then some questions after runs that may be gone."""
+        await self._read("runs")
+        await self._read("tasks")
+        for known in await self.notebook.due(self.terms.checks_per_round):
+            await self._ask_after(known)
+        self.counts["rounds"] += 1
+
+    async def _read(self, reading: Pass) -> None:
+        cursor = await self.bookmarks.at(reading)
+        while True:
+            since = cursor.read_from(self.terms.overlap)
+            try:
+                page, outcome = await (self._runs if reading == "runs" else self._tasks)(since, cursor.page)
+            except UnavailableError:
+                if cursor.page:  # the token may be what Airflow does not take: begin the pass again
+                    await self.notebook.write(Outcome(moved=(reading, cursor, Cursor(cursor.since))))
+                raise
+            before, cursor = cursor, cursor.after(page)
+            await self.notebook.write(replace(outcome, moved=(reading, before, cursor)))
+            self.counts["facts"] += len(outcome.facts)
+            if not cursor.page:
+                return
+
+    async def _runs(self, since: datetime, token: str) -> tuple[Page[SeenRun] | Page[SeenTask], Outcome]:
+        page = await self.airflow.runs(since, token)
+        return page, await self._of_runs(page)
+
+    async def _tasks(self, since: datetime, token: str) -> tuple[Page[SeenRun] | Page[SeenTask], Outcome]:
+        page = await self.airflow.ended_tasks(since, token)
+        return page, await self._of_tasks(page)
+
+    async def _of_runs(self, page: Page[SeenRun]) -> Outcome:
+        owners = {run.id: await self._whose(run.dag_id, run.bundle) for run in page.items}
+        owned = [(run, whose) for run in page.items if (whose := owners[run.id])]
+        known = await self.notebook.known([(whose.team, *run.id) for run, whose in owned])
+        facts: list[Event] = []
+        learned: list[KnownRun] = []
+        for run, whose in owned:
+            before = known.get((whose.team, *run.id))
+            plan = await self._plan(run, before, whose, page.at)
+            facts.extend(plan.facts)
+            if plan.known is not None and plan.known != before:
+                learned.append(plan.known)
+        return Outcome(tuple(facts), known=tuple(learned))
+
+    async def _of_tasks(self, page: Page[SeenTask]) -> Outcome:
+        said = await self.notebook.already_said([end for task in page.items if (end := said_try(task))])
+        tasks = [task for task in page.items if said_try(task) not in said]
+        runs = await self._runs_of(tasks)
+        earlier = [
+            as_told(each, task)
+            for task in tasks
+            if task.run in runs and wants_history(task, said)
+            async for each in self.airflow.tries(task.run, task)
+            if each.try_number < task.try_number
+        ]
+        said |= await self.notebook.already_said([end for task in earlier if (end := said_try(task))])
+        plan = plan_tasks([*earlier, *tasks], runs, said)
+        return Outcome(tuple(plan.values()), said=frozenset(plan))
+
+    async def _runs_of(self, tasks: list[SeenTask]) -> dict[RunId, KnownRun]:
+        owners = {task.run: whose for task in tasks if (whose := await self._whose(task.dag_id, task.bundle))}
+        known = await self.notebook.known([(whose.team, *run) for run, whose in owners.items()])
+        runs = {each.id: each for each in known.values()}
+        for (dag_id, run_id), whose in owners.items():
+            if (dag_id, run_id) not in runs:
+                run = await self.airflow.run((dag_id, run_id))
+                if run is not None and run.start_date is not None:
+                    runs[run.id] = KnownRun(dag_id, run_id, whose, run.start_date)
+        return runs
+
+    async def _ask_after(self, known: KnownRun) -> None:
+        run = await self.airflow.run(known.id)
+        at = datetime.now(UTC)
+        if run is None:
+            plan = plan_absence(known, at=at, grace=self.terms.gone_grace)
+        else:
+            plan = await self._plan(run, known, known.whose, at)
+        gone = (known,) if plan.known is None else ()
+        await self.notebook.write(Outcome(plan.facts, known=(plan.known,) if plan.known else (), gone=gone))
+        self.counts["facts"] += len(plan.facts)
+
+    async def _plan(self, run: SeenRun, known: KnownRun | None, whose: Whose, at: datetime) -> RunPlan:
+        recreated = False
+        if not is_same_start(run, known):
+            recreated = not await self._was_cleared(run)
+        return plan_run(run, known, whose, at=at, patience=self.terms.patience, recreated=recreated)
+
+    async def _was_cleared(self, run: SeenRun) -> bool:
+        async for task in self.airflow.tries(run.id):
+            if was_cleared(run, [task]):
+                return True
+            if task.try_number > 1 and was_cleared(run, [each async for each in self.airflow.tries(run.id, task)]):
+                return True
+        return False
+
+    async def _whose(self, dag_id: str, bundle: str) -> Whose | None:
+        whose = await self.teams.of(dag_id, bundle)
+        if whose is None:
+            self.counts["of_unknown_teams"] += 1
+        return whose
