@@ -131,6 +131,10 @@ class RealWorld:
             sent.append(await self._send(spelt.value, spelt.key.encode(), spelt.headers))
         await asyncio.gather(*sent)
 
+    async def deliver_to(self, topic: str, event: Event) -> None:
+        spelt = encode(event, source="/test")
+        await self._producer.send_and_wait(topic, spelt.value, key=spelt.key.encode(), headers=list(spelt.headers))
+
     async def deliver_raw(self, value: bytes | None, *, key: bytes | None = None, headers: RawHeaders = ()) -> None:
         await (await self._send(value, key, headers))
 

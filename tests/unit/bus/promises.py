@@ -111,6 +111,8 @@ async def say_answer(heard: Heard[Event], tx: Tx) -> None:
 class BusPromises:
     """Inherit this with a fixture `world`."""
 
+    patience_seconds: float = 5
+
     @HOW
     async def test_a_fact_is_answered_once_and_the_answer_names_its_cause(self, world: World, how: str) -> None:
         hear(world, how, say_answer)
@@ -291,6 +293,33 @@ class BusPromises:
         assert len(await world.answers()) == 6
         assert await world.dead_letters() == []
 
+    async def test_a_sick_lane_stays_in_order_when_its_records_are_delivered_again(self, world: World) -> None:
+        """Parked records outlive the process; what comes later still queues behind them, and none is parked twice."""
+        sick = True
+        order: list[int] = []
+
+        async def work(heard: Heard[Event], tx: Tx) -> None:
+            assert isinstance(heard.event, RunFinished)
+            await say_answer(heard, tx)
+            if sick:
+                raise RuntimeError("a bug")
+            order.append(heard.event.finished_at.microsecond)
+
+        hear(world, "lanes", work)
+        await world.start()
+
+        await world.deliver(finished(world, at=1), finished(world, at=2))
+        await world.settle()
+        await world.redeliver()
+        await world.deliver(finished(world, at=3))
+        await world.settle()
+        sick = False
+        await world.until(lambda: len(order) == 3)
+        await world.settle()
+
+        assert order == [1, 2, 3]
+        assert len(await world.answers()) == 3
+
     async def test_what_always_fails_is_given_up_after_five_tries_and_its_lane_goes_on(self, world: World) -> None:
         tries = 0
         done: list[int] = []
@@ -372,7 +401,7 @@ class BusPromises:
         met: list[int] = []
 
         async def work(_: Heard[Event], begin: Begin) -> None:
-            async with asyncio.timeout(5), begin():
+            async with asyncio.timeout(self.patience_seconds), begin():
                 met.append(await together.wait())
 
         handlers: dict[type[Event], LaneHandler] = {RunFinished: work}

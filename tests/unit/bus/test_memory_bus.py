@@ -69,6 +69,8 @@ def world() -> World:
 class TestMemoryBus(BusPromises):
     """In memory."""
 
+    patience_seconds = 0.01
+
     @pytest.mark.xfail(strict=True, reason="the twin runs one handler after the other")
     async def test_lanes_run_side_by_side(self, world: World) -> None:
         await super().test_lanes_run_side_by_side(world)

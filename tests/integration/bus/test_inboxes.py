@@ -1,0 +1,36 @@
+"""Inboxes are heard by pattern: a new team's soon after it exists."""
+
+import time
+from collections.abc import Sequence
+
+from outrider_bus.ports import Heard, Tx
+from outrider_bus.timing import Timing
+from outrider_contracts import topics
+from outrider_contracts.airflow import RunFinished
+from outrider_contracts.event import Event
+
+from tests.integration.bus.real_world import RealWorld, eventually
+from tests.unit.bus.promises import finished
+
+
+async def test_a_new_inbox_is_heard_within_five_seconds(world: RealWorld) -> None:
+    """With the times of production, and while another inbox goes on."""
+    heard_of: dict[str, float] = {}
+
+    async def note(batch: Sequence[Heard[Event]], _: Tx) -> None:
+        for heard in batch:
+            heard_of[heard.origin.topic] = time.monotonic()
+
+    world.bus.batches(group=world.group, pattern=topics.TEAM_INBOXES, types=[RunFinished], handler=note)
+    first, second = topics.team_inbox(f"{world.team}-a"), topics.team_inbox(f"{world.team}-b")
+    await world.make_topics({first: 1})
+    await world.start(Timing())
+    await world.deliver_to(first, finished(world))
+    await eventually(lambda: first in heard_of)
+
+    await world.make_topics({second: 1})
+    began = time.monotonic()
+    await world.deliver_to(second, finished(world))
+    await eventually(lambda: second in heard_of)
+
+    assert heard_of[second] - began < 5

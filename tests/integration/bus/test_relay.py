@@ -1,0 +1,93 @@
+"""The outbox relay loses nothing, keeps the order per key, and lets no topic hold up the others."""
+
+import asyncio
+
+from outrider_bus.bus import Bus
+from outrider_contracts.tenants import AuditRecorded
+
+from tests.integration.bus.hearers import hearers
+from tests.integration.bus.real_world import QUICK, RealWorld, eventually
+from tests.unit.bus.promises import AT, Letter
+
+
+def audit(world: RealWorld, n: int, team: str = "") -> AuditRecorded:
+    return AuditRecorded(team=team or world.team, actor="test", action="say", resource=f"{n:05}", at=AT)
+
+
+async def say(world: RealWorld, facts: list[AuditRecorded], *, team_copies: bool = False) -> None:
+    """Commit them, each in a transaction of its own, with nobody there to carry them."""
+    bus = Bus(service=world.group, kafka=world.address, pool=world.pool, timing=QUICK)
+    for start in range(0, len(facts), 100):
+        async with bus.database.begin() as tx:
+            await tx.say(*facts[start : start + 100], team_copies=team_copies)
+
+
+def resources(letters: list[Letter]) -> list[str]:
+    return [AuditRecorded.model_validate_json(letter.value or b"").resource for letter in letters]
+
+
+async def left(world: RealWorld) -> int:
+    return int(await world.pool.fetchval("SELECT count(*) FROM bus.outbox"))
+
+
+async def test_a_killed_relay_loses_nothing_and_keeps_the_order(world: RealWorld) -> None:
+    """A row may be carried twice; without the repetitions each key is in the order in which it was said."""
+    async with hearers(world, "lanes") as members:
+        for round_ in range(2):
+            first = round_ * 6000
+            relay = asyncio.create_task(members.start())
+            await say(world, [audit(world, n) for n in range(first, first + 6000)])
+            process = await relay
+            await eventually(lambda: _half_is_carried(world))
+            await members.kill(process)
+        await members.start()
+        await eventually(lambda: _nothing_left(world))
+
+    said = resources(await world.answers())
+    assert list(dict.fromkeys(said)) == [f"{n:05}" for n in range(12000)]
+
+
+async def _half_is_carried(world: RealWorld) -> bool:
+    return 0 < await left(world) < 4000
+
+
+async def _nothing_left(world: RealWorld) -> bool:
+    return await left(world) == 0
+
+
+async def test_a_team_topic_that_is_absent_waits_alone(world: RealWorld) -> None:
+    """The facts themselves and the copies of other teams leave at once; the copy follows when the topic is there."""
+    late = f"{world.team}-late"
+    await say(world, [audit(world, 1, late), audit(world, 2), audit(world, 3, late)], team_copies=True)
+    await world.start()
+    await eventually(lambda: _left_are(world, 2))
+    copies = resources(await world.records_of(world.team_topic))
+    await world.make_topics({f"outrider.team.{late}.events.v1": 1})
+    await eventually(lambda: _left_are(world, 0))
+
+    assert copies == ["00002"]
+    assert resources(await world.records_of(f"outrider.team.{late}.events.v1")) == ["00001", "00003"]
+
+
+async def _left_are(world: RealWorld, count: int) -> bool:
+    return await left(world) == count
+
+
+async def test_two_relays_of_one_service_carry_each_row_once(world: RealWorld) -> None:
+    await world.start()
+    await world.start()
+    await say(world, [audit(world, n) for n in range(2000)])
+    await eventually(lambda: _nothing_left(world))
+
+    assert resources(await world.answers()) == [f"{n:05}" for n in range(2000)]
+
+
+async def test_a_record_too_large_for_kafka_is_set_aside(world: RealWorld) -> None:
+    await world.start()
+    async with world.buses[0].database.begin() as tx:
+        await tx.say_raw(AuditRecorded.topic, world.team, b"x" * 3_000_000, {}, id="large")
+        await tx.say(audit(world, 1))
+    await eventually(lambda: _left_are(world, 1))
+
+    assert resources(await world.answers()) == ["00001"]
+    assert "MessageSizeTooLarge" in await world.pool.fetchval("SELECT stuck FROM bus.outbox")

@@ -1,0 +1,80 @@
+"""The pure parts of the bus: offsets, spelling of headers, back-off, dead letters."""
+
+from datetime import UTC, datetime
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from outrider_bus.deadletters import Why, dead_letter
+from outrider_bus.offsets import OffsetTracker
+from outrider_bus.records import RawRecord, pack_headers, read, unpack_headers
+from outrider_bus.timing import Timing, backoff
+from outrider_contracts.envelope import Envelope, UndecodableError
+from outrider_contracts.event import Event
+
+AT = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@given(st.sets(st.integers(0, 10_000), min_size=1, max_size=60), st.randoms(use_true_random=False), st.data())
+def test_only_what_lies_below_all_open_records_may_be_committed(
+    offsets: set[int], random: object, data: st.DataObject
+) -> None:
+    """Whatever the gaps of the log and the order in which records end."""
+    tracker = OffsetTracker()
+    fed = sorted(offsets)
+    for offset in fed:
+        tracker.feed(offset)
+    done: set[int] = set()
+
+    for offset in data.draw(st.permutations(fed)):
+        tracker.done(offset)
+        done.add(offset)
+        still_open = [o for o in fed if o not in done]
+        below = [o for o in fed if not still_open or o < still_open[0]]
+
+        assert tracker.committable == (below[-1] + 1 if below else None)
+        assert tracker.in_flight == len(fed) - len(below)
+
+
+@given(st.lists(st.tuples(st.text(st.characters(codec="utf-8"), max_size=20), st.none() | st.binary(max_size=40))))
+def test_headers_survive_the_database_byte_for_byte(headers: list[tuple[str, bytes | None]]) -> None:
+    kept = tuple((name.replace("\0", "\\0"), value) for name, value in headers)
+
+    packed = pack_headers(tuple(headers))
+
+    assert "\\u0000" not in packed
+    assert unpack_headers(packed) == kept
+
+
+def test_the_tries_of_a_parked_record_take_two_minutes() -> None:
+    delays = Timing().retry_delays
+
+    assert len(delays) + 1 == 5
+    assert sum(delays) == 120
+
+
+def test_waits_grow_to_their_cap_and_are_out_of_step() -> None:
+    waits = list(islice(backoff(0.1, 10), 12))
+
+    assert all(low <= wait <= high for wait, low, high in zip(waits, (0.05, 0.1), (0.1, 0.2), strict=False))
+    assert all(5 <= wait <= 10 for wait in waits[8:])
+    assert len(set(waits)) == len(waits)
+
+
+def test_a_long_reason_is_cut_and_the_record_is_not() -> None:
+    record = RawRecord("t", 1, 2, AT, b"\xff", b"\0" * 10, (("a", None), ("a", b"\xff")))
+
+    row = dead_letter(record, Why("handle", "x" * 5000, 5), topic="outrider.dlq.g", group="g")
+
+    assert (row.key, row.value, row.headers[:2]) == (record.key, record.value, record.headers)
+    assert len(dict(row.headers)["dlq-reason"] or b"") == 1000
+    assert dict(row.headers)["dlq-origin-offset"] == b"2"
+
+
+def test_a_decoder_that_stumbles_makes_a_dead_letter_and_not_a_crash() -> None:
+    def stumble(_: RawRecord) -> tuple[Envelope, Event] | None:
+        raise KeyError("surprise")
+
+    with pytest.raises(UndecodableError, match="surprise"):
+        read(RawRecord("t", 0, 0, AT, None, None), stumble)
