@@ -27,7 +27,8 @@ class World:
         for record in records:
             self.heard += 1
             async with self.registry.transaction() as ledger:
-                await desire(ledger, record, f"desired/0/{self.heard}", datetime.now(UTC))
+                specs = {row.team: row.spec for row in await ledger.all()}
+                await desire(ledger, record, specs, f"desired/0/{self.heard}", datetime.now(UTC))
 
     async def hear_tombstone(self, team: str) -> None:
         async with self.registry.transaction() as ledger:

@@ -47,22 +47,26 @@ def decode_desired(record: RawRecord) -> tuple[Envelope, Event] | None:
 async def hear_desired(heard: Sequence[Heard[Event]], tx: Tx, ledger_of: Callable[[Tx], Ledger]) -> None:
     """Store what is accepted, answer what is not."""
     ledger, now = ledger_of(tx), datetime.now(UTC)
+    specs = {record.team: record.spec for record in await ledger.all()}
     for one in heard:
         because = str(one.origin)
         if isinstance(one.event, TeamWithdrawn):
             await withdraw(ledger, one.event.team, because, now)
         elif isinstance(one.event, TeamDesired):
-            await desire(ledger, one.event, because, now)
+            await desire(ledger, one.event, specs, because, now)
 
 
-async def desire(ledger: Ledger, desired: TeamDesired, because: str, now: datetime) -> None:
-    """Accept *desired* and give work to every team whose grants it changes; or say why not."""
+async def desire(ledger: Ledger, desired: TeamDesired, specs: dict[str, TeamSpec], because: str, now: datetime) -> None:
+    """Accept *desired* and give work to every team whose grants it changes; or say why not.
+
+    *specs* holds the spec in force of every team; what is accepted is put into it.
+    """
     known = await ledger.get(desired.team)
     refusal = judge(desired, known)
     if refusal is not None:
         await _refuse(ledger, desired, known, refusal, because)
         return
-    specs = {record.team: record.spec for record in await ledger.all()} | {desired.team: desired.spec}
+    specs[desired.team] = desired.spec
     record = accept(desired, known, because, now)
     await ledger.put(_with_grants(record, specs), _audit(desired, "team.accept", "done", "", because))
     for team in sorted(concerned(desired.team, known.spec if known else None, desired.spec) - {desired.team}):
