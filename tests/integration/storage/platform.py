@@ -27,7 +27,7 @@ from outrider_contracts.tenants import Acceptance, StorageSpec, TeamSpec, TeamSt
 from storage.adapters.memory import MemoryAirflow, MemoryIssuer, MemoryStore, MemoryTeams
 from storage.cases import ensure, seal
 from storage.cases.clear import doom_due, remove_doomed
-from storage.cases.tidy import announce_late, drop_phantoms, drop_unused, seal_ended
+from storage.cases.tidy import announce_late, drop_phantoms, drop_unused, plan_forgotten, seal_ended
 from storage.cases.work import Terms, Work
 from storage.domain.removal import AirflowRun
 from storage.handlers import handlers
@@ -122,7 +122,7 @@ class Platform:
         self.airflow.runs[about] = AirflowRun(state, state in ("success", "failed"), started, live)
 
     async def tidy(self) -> None:
-        for one in (announce_late, seal_ended, drop_unused, drop_phantoms):
+        for one in (announce_late, seal_ended, drop_unused, drop_phantoms, plan_forgotten):
             await one(self.work)
 
     async def clear(self) -> tuple[int, int]:

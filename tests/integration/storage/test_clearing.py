@@ -1,5 +1,6 @@
 """Nothing is destroyed on hearsay: retention, holds and grace, then Airflow's own word, then an undo window."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -8,12 +9,14 @@ from outrider_contracts.airflow import RunDeleted
 from outrider_contracts.declarations import Input, Output, parse_declaration
 from outrider_contracts.environments import VersionCleared, VersionDoomed, VersionRestored
 from outrider_contracts.holdings import FreezeRequest, HoldRequest
+from outrider_contracts.http import CredentialsRequest
 from outrider_contracts.keys import RunKey
 from storage.adapters.memory import MemoryStore
 from storage.cases import people, show
 from storage.cases.begin import begin
 from storage.domain.refusals import Refused
 from storage.domain.removal import AirflowRun
+from storage.records import holds, versions
 
 from tests.integration.storage.platform import (
     EXTRACT,
@@ -387,3 +390,76 @@ async def test_a_fresh_database_with_a_fresh_store_just_starts(platform: Platfor
     object.__setattr__(platform.work, "store", MemoryStore())
 
     assert await begin(platform.work)
+
+
+async def test_a_hold_that_is_being_taken_is_waited_for(platform: Platform) -> None:
+    """A reader resolves the version while the clearing pass, which saw no hold, is about to doom it."""
+    await ended_run(platform)
+    platform.later(hours=1)
+
+    async def doom() -> object:
+        async with platform.work.database.begin() as tx:
+            return await versions.doom(tx.connection, ORDERS, platform.now, timedelta(days=1))
+
+    async with platform.work.database.begin() as tx:
+        assert await versions.lock_readable(tx.connection, [ORDERS]) == {ORDERS}
+        dooming = asyncio.create_task(doom())
+        await until_somebody_waits(platform)
+        until = platform.now + timedelta(days=7)
+        await holds.hold(tx.connection, [ORDERS], "reader", reason="", now=platform.now, until=until)
+
+    assert await dooming is None
+    assert await platform.state(ORDERS) == "sealed"
+
+
+async def until_somebody_waits(platform: Platform) -> None:
+    """Until one session of this database waits for a lock of another."""
+    deadline = asyncio.get_running_loop().time() + 10
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    while not await platform.pool.fetchval(waiting):
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.01)
+
+
+async def test_a_try_that_comes_after_its_runs_end_is_cleared_too(platform: Platform) -> None:
+    await platform.hear(run_finished(run(), END))
+    await platform.ensure(task("extract").attempt(1), EXTRACT)
+    assert (await show.pending(platform.work, "ads")).versions == ()
+
+    await platform.tidy()
+
+    assert [one.path for one in (await show.pending(platform.work, "ads")).versions] == [ORDERS]
+
+
+async def test_a_try_whose_directory_was_doomed_gets_nothing_more(platform: Platform) -> None:
+    await platform.hear(run_started(run()))
+    await platform.write(await platform.ensure(task("extract").attempt(1), EXTRACT))
+    await platform.hear(run_finished(run(), END))
+    platform.airflow_says(run())
+    platform.later(days=30)
+    assert await platform.clear() == (1, 0)
+    renewal = CredentialsRequest(task=task("extract").attempt(1), run_started_at=MIDNIGHT)
+
+    for act in (
+        platform.ensure(task("extract").attempt(1), EXTRACT),
+        platform.seal(task("extract").attempt(1)),
+        people.renew(platform.work, renewal),
+    ):
+        with pytest.raises(Refused, match="doomed or cleared by now"):
+            await act
+
+
+async def test_credentials_are_renewed_until_the_try_is_sealed_or_superseded(platform: Platform) -> None:
+    environment = await platform.ensure(task("extract").attempt(1), EXTRACT)
+    renewal = CredentialsRequest(task=task("extract").attempt(1), run_started_at=MIDNIGHT)
+    assert await people.renew(platform.work, renewal) is not None
+    assert platform.issuer.issued[-1].outputs == (environment.outputs["orders"].path,)
+
+    await platform.ensure(task("extract").attempt(2), EXTRACT)
+
+    with pytest.raises(Refused, match="superseded"):
+        await people.renew(platform.work, renewal)
+    await platform.write(await platform.ensure(task("extract").attempt(2), EXTRACT))
+    await platform.seal(task("extract").attempt(2))
+    with pytest.raises(Refused, match="sealed"):
+        await people.renew(platform.work, CredentialsRequest(task=task("extract").attempt(2), run_started_at=MIDNIGHT))

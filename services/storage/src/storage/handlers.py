@@ -21,7 +21,7 @@ from storage.cases.plan import plan_run
 from storage.cases.work import Work
 from storage.domain.attempts import Wanted
 from storage.domain.refusals import Refused, Waiting
-from storage.records import holds, runs
+from storage.records import holds, runs, versions
 from storage.records.codec import Connection
 
 
@@ -38,6 +38,7 @@ async def announce_run(work: Work, heard: Heard[Event], begin: Begin) -> None:
         opened = await open_ahead(work, tx.connection, begun, teams)
     usable = await make(work, opened)
     async with begin() as tx:
+        await versions.lock_run(tx.connection, said.run)
         await tell(work, tx, opened, usable)
         await plan_run(work, tx.connection, said.run)
 
@@ -91,6 +92,7 @@ async def end_run(work: Work, heard: Heard[Event], begin: Begin) -> None:
     said = heard.event
     assert isinstance(said, RunFinished)
     async with begin() as tx:
+        await versions.lock_run(tx.connection, said.run)
         await runs.keep_finish(tx.connection, said, work.clock())
         await holds.release_run(tx.connection, said.run, said.run_started_at, work.clock())
         await plan_run(work, tx.connection, said.run)
@@ -101,6 +103,7 @@ async def forget_run(work: Work, heard: Heard[Event], begin: Begin) -> None:
     said = heard.event
     assert isinstance(said, RunDeleted)
     async with begin() as tx:
+        await versions.lock_run(tx.connection, said.run)
         await runs.keep_deletion(tx.connection, said, work.clock())
         await plan_run(work, tx.connection, said.run)
 

@@ -7,7 +7,7 @@ import structlog
 from outrider_bus.ports import UnavailableError
 
 from storage.cases.clear import doom_due, remove_doomed
-from storage.cases.tidy import announce_late, drop_phantoms, drop_unused, seal_ended
+from storage.cases.tidy import announce_late, drop_phantoms, drop_unused, plan_forgotten, seal_ended
 from storage.cases.work import Work
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -15,7 +15,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 async def keep_tidy(work: Work, interval_seconds: float) -> None:
     """Announce late, seal what ended, drop what nobody came for; the pass that is cut short comes again."""
-    await _again(interval_seconds, work, announce_late, seal_ended, drop_unused, drop_phantoms)
+    await _again(interval_seconds, work, announce_late, seal_ended, drop_unused, drop_phantoms, plan_forgotten)
 
 
 async def keep_clearing(work: Work, interval_seconds: float) -> None:

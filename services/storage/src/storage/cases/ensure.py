@@ -24,7 +24,7 @@ from storage.domain.attempts import (
     superseding,
 )
 from storage.domain.refusals import Refused, Waiting
-from storage.records import attempts, control, runs
+from storage.records import attempts, control, runs, versions
 from storage.records.codec import Connection
 
 _REASON: TypeAdapter[Reason] = TypeAdapter(Reason)
@@ -76,6 +76,8 @@ async def _finish(
 ) -> Attempt:
     if mine is None:
         raise StaleEpochError
+    if not await versions.all_open(tx.connection, mine):
+        raise given_up(_label(wanted))
     await attempts.set_ready(tx.connection, mine, work.clock())
     if mine.inputs is not None:
         return mine
@@ -142,6 +144,15 @@ def superseded(label: str, later: Attempt) -> Refused:
         "superseded",
         f"{label} was superseded by try {later.try_number} of the run's start at {later.run_started_at.isoformat()}",
         "nothing to do: this process is a leftover, what it writes is never read",
+    )
+
+
+def given_up(label: str) -> Refused:
+    """The refusal for a try whose directories are on their way out already."""
+    return Refused(
+        "superseded",
+        f"what {label} was given is sealed, doomed or cleared by now",
+        "let Airflow start another try: it gets a generation of its own",
     )
 
 

@@ -8,7 +8,7 @@ from outrider_contracts.holdings import FreezeRequest, Frozen, HoldRequest
 from outrider_contracts.http import Credentials, CredentialsRequest
 from outrider_contracts.tenants import AuditRecorded
 
-from storage.cases.ensure import access_of, superseded
+from storage.cases.ensure import access_of, given_up, superseded
 from storage.cases.work import Work
 from storage.domain.admission import admit
 from storage.domain.attempts import superseding
@@ -100,8 +100,8 @@ async def renew(work: Work, request: CredentialsRequest) -> Credentials | None:
             )
         if (later := superseding(order, known)) is not None:
             raise superseded(label, later)
-        if attempt.state == "sealed":
-            raise Refused("superseded", f"{label} is sealed; nothing can be written any more", "start another try")
+        if attempt.state == "sealed" or not await versions.all_open(tx.connection, attempt):
+            raise given_up(label)
     return await work.issuer.issue(access_of(attempt))
 
 

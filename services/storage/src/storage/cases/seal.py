@@ -8,7 +8,7 @@ from outrider_contracts.environments import EnvironmentSealed, Manifest, SealedO
 from outrider_contracts.http import SealRequest, SealResult
 from outrider_contracts.keys import TryKey
 
-from storage.cases.ensure import superseded
+from storage.cases.ensure import given_up, superseded
 from storage.cases.plan import plan_run
 from storage.cases.work import Work
 from storage.domain.attempts import Attempt, connections, superseding
@@ -27,9 +27,12 @@ async def seal(work: Work, request: SealRequest, begin: Begin, *, asked: bool = 
     found = await _found(work, attempt, request.outcome)
     plan = plan_seal(attempt, request.outcome, found)
     async with begin() as tx:
+        await versions.lock_run(tx.connection, attempt.task.run)
         mine = await attempts.held(tx.connection, attempt)
         if mine is None:
             raise Waiting(f"another request for try {request.task.try_number} of {request.task.label}")
+        if not await versions.all_open(tx.connection, mine):
+            raise given_up(f"try {mine.try_number} of {mine.task.label}")
         now = work.clock()
         await versions.set_found(tx.connection, mine, plan.outcome, plan.found)
         await attempts.set_sealed(tx.connection, mine, plan.outcome, now)

@@ -11,7 +11,7 @@ from storage.cases.seal import seal_by_what_is_there
 from storage.cases.work import Work
 from storage.domain.refusals import Refused, Waiting
 from storage.domain.removal import plan_removal
-from storage.records import attempts, runs
+from storage.records import attempts, control, runs, versions
 
 _BATCH = 200
 _STUCK = timedelta(seconds=10)
@@ -72,6 +72,7 @@ async def drop_phantoms(work: Work) -> None:
             return
         verdict = plan_removal(start, found, now=now, grace=work.terms.grace)
         async with work.database.begin() as tx:
+            await versions.lock_run(tx.connection, start.run)
             if found is not None:
                 await runs.confirm(
                     tx.connection, start.run, start.run_started_at, start.run_after, start.logical_date, now
@@ -82,3 +83,13 @@ async def drop_phantoms(work: Work) -> None:
                 await plan_run(work, tx.connection, start.run)
             else:
                 await runs.set_absent(tx.connection, start, now)
+
+
+async def plan_forgotten(work: Work) -> None:
+    """Plan the clearing of what came after its run's end, and let old waits go."""
+    async with work.database.begin() as tx:
+        forgotten = await versions.unplanned(tx.connection, _BATCH)
+        await control.forget_waits(tx.connection, work.clock() - timedelta(days=1))
+    for run in forgotten:
+        async with work.database.begin() as tx:
+            await plan_run(work, tx.connection, run)

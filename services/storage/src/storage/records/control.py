@@ -44,9 +44,9 @@ async def waited(connection: Connection, subject: str, now: datetime) -> timedel
     return now - since
 
 
-async def arrived(connection: Connection, subject: str) -> None:
-    """The wait is over."""
-    await connection.execute("DELETE FROM storage.waits WHERE subject = $1", subject)
+async def forget_waits(connection: Connection, before: datetime) -> None:
+    """Whoever asks again after so long waits anew."""
+    await connection.execute("DELETE FROM storage.waits WHERE since < $1", before)
 
 
 async def identity(connection: Connection) -> tuple[str, int]:

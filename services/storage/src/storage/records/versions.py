@@ -11,7 +11,7 @@ from outrider_contracts.keys import RunKey
 from storage.domain.attempts import Attempt
 from storage.domain.resolution import Candidate
 from storage.domain.retention import ClearingPlan, Kept
-from storage.records.codec import Connection, Row, run_columns, task_of
+from storage.records.codec import Connection, Row, run_columns, run_of, task_of
 
 _JOINED = """
 FROM storage.versions v JOIN storage.attempts a USING (place, generation)
@@ -89,6 +89,15 @@ async def lock_readable(connection: Connection, paths: list[str]) -> set[str]:
     return {row["path"] for row in rows}
 
 
+async def all_open(connection: Connection, attempt: Attempt) -> bool:
+    """Whether the attempt may still write: nothing of it was sealed, doomed or cleared. It stays so until the end."""
+    rows: list[Row] = await connection.fetch(
+        "SELECT state FROM storage.versions WHERE (place, generation) = ($1, $2) ORDER BY path FOR SHARE",
+        attempt.place, attempt.generation,
+    )  # fmt: skip
+    return all(row["state"] == "open" for row in rows)
+
+
 async def set_found(connection: Connection, attempt: Attempt, outcome: str, found: Mapping[str, Manifest]) -> None:
     """Seal the attempt's versions; an output that is not there has no files, but its directory is cleared like any."""
     outputs = list(attempt.declaration.outputs)
@@ -114,6 +123,18 @@ async def kept(connection: Connection, run: RunKey) -> dict[str, Kept]:
     }  # fmt: skip
 
 
+async def unplanned(connection: Connection, limit: int) -> list[RunKey]:
+    """Ended runs with versions nobody has planned the clearing of: those of tries that came after the end."""
+    rows: list[Row] = await connection.fetch(
+        "SELECT DISTINCT a.team, a.dag_id, a.run_id FROM storage.versions v "
+        "JOIN storage.attempts a USING (place, generation) JOIN storage.runs r USING (team, dag_id, run_id) "
+        "WHERE v.reason = '' AND v.state IN ('open', 'sealed') "
+        "AND (r.finished_at IS NOT NULL OR r.deleted_at IS NOT NULL) LIMIT $1",
+        limit,
+    )
+    return [run_of(row) for row in rows]
+
+
 async def set_plans(connection: Connection, plans: Mapping[str, ClearingPlan]) -> None:
     """Write when each version is due."""
     await connection.execute(
@@ -126,7 +147,10 @@ async def set_plans(connection: Connection, plans: Mapping[str, ClearingPlan]) -
 
 
 async def lock_run(connection: Connection, run: RunKey) -> None:
-    """Until the transaction ends nobody else plans this run's clearing: the last to plan has seen every fact."""
+    """Until the transaction ends nobody else plans this run's clearing: the last to plan has seen every fact.
+
+    Taken before anything else in a transaction that plans, so that two of them never wait for each other in a circle.
+    """
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 2))", run.record_key)
 
 
