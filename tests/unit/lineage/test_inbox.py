@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lineage.adapters.inbox import InboxDecoder
 from lineage.domain.names import Names
@@ -77,6 +77,7 @@ def test_a_dataset_event_is_skipped() -> None:
     assert DECODE(_record({"eventTime": "2026-11-02T09:00:00Z", "dataset": {"namespace": "a", "name": "b"}})) is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.recursive(st.none() | st.text(), lambda v: st.dictionaries(st.text(), v)).map(
     lambda value: json.dumps({**EVENT, "run": value}).encode()
 ))  # fmt: skip

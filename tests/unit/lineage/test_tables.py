@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lineage.domain.schema import EDGES, TABLES, TRIES, VERSIONS
 from lineage.domain.tables import Column, Row, Table, Value, merge
@@ -31,6 +31,7 @@ def _rows(table: Table) -> st.SearchStrategy[Row]:
 
 
 @pytest.mark.parametrize("table", [TRIES, VERSIONS, EDGES], ids=lambda table: table.name)
+@settings(deadline=None)
 @given(data=st.data())
 def test_merging_is_commutative_associative_and_idempotent(table: Table, data: st.DataObject) -> None:
     """The three laws that make any order, repetition or batching of facts give one table."""

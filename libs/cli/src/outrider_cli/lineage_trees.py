@@ -90,8 +90,10 @@ def _version(version: Mapping[str, Any]) -> str:
     if version["dataset"] is None:
         return f"[dim]something of team {escape(version['team'])}[/]"
     generation = f" g{version['generation']}" if version["generation"] else ""
-    date = f"  [dim]{escape(version['partition'])}[/]" if version["partition"] else ""
-    size = f"  {version['files']} files, {_size(version['bytes'])}" if version["bytes"] is not None else ""
+    told = version["partition"] and not version["partition"].startswith("run~")  # a run says its own name already
+    date = f"  [dim]{escape(version['partition'])}[/]" if told else ""
+    files = "1 file" if version["files"] == 1 else f"{version['files']} files"
+    size = f"  {files}, {_size(version['bytes'])}" if version["bytes"] is not None else ""
     return f"[cyan]{escape(version['dataset'])}[/]{generation}{date}{size}"
 
 

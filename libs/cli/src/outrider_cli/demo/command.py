@@ -130,7 +130,7 @@ def _goodbye(ride: Ride) -> None:
     out.print(
         f"  Airflow        {airflow_config.url(stack)}   user admin, password in {stack.secrets.path('airflow-admin')}"
     )
-    out.print(f"  lineage        {service_settings.url(stack, 'lineage')}/   token: outrider token")
+    out.print(f"  lineage        {service_settings.url(stack, 'lineage')}/   signed in: outrider lineage page")
     out.print("  look around    outrider status · tenants list · storage pending · lineage run ops/flights/RUN")
     out.print("  stop           make down\n")
     out.print(f"Next: a DAG of your own. Put this into {stack.layout.bundles / 'ops'}/ and unpause it:\n")

@@ -32,8 +32,8 @@ class Asking:
         if node is not None and viewer.sees(node.name) and (node.name.team or await self._touches(viewer, node)):
             return node
         raise ProblemError(
-            404, "unknown-node", f"no job or dataset {text!r} is known to you",
-            "name a job as team/dag/task and a dataset as team/dag/task/output; GET /v1/nodes?q=… searches",
+            404, "unknown-node", f"no job or dataset {text!r} is known to you.",
+            "Name a job as team/dag/task and a dataset as team/dag/task/output; GET /v1/nodes?q=… searches.",
         )  # fmt: skip
 
     async def _touches(self, viewer: Viewer, node: GraphNode) -> bool:

@@ -63,5 +63,5 @@ def run_routes(asking: Asking) -> APIRouter:
 
 def _unknown(what: str, caller: Caller | None) -> ProblemError:
     whose = f" to {caller.subject}" if caller else ""
-    fix = "GET /v1/runs?team=…&dag_id=… lists the newest; a run is known a moment after Airflow started it"
-    return ProblemError(404, "unknown-run", f"no {what} is known{whose}", fix)
+    fix = "GET /v1/runs?team=…&dag_id=… lists the newest; a run is known a moment after Airflow started it."
+    return ProblemError(404, "unknown-run", f"no {what} is known{whose}.", fix)

@@ -7,7 +7,7 @@ from typing import Literal
 from uuid import UUID, uuid5
 
 from outrider_contracts.environments import VersionKey
-from outrider_contracts.keys import RunKey, TaskKey, TryKey
+from outrider_contracts.keys import RunKey, TryKey
 
 _NODES = UUID("6f757472-6964-5572-8a11-6e6f64650001")
 Kind = Literal["job", "dataset"]
@@ -104,8 +104,3 @@ def static_uuid7(instant: datetime, *parts: object) -> UUID:
     high = (digest >> 62) & 0xFFF
     low = digest & (2**62 - 1)
     return UUID(int=(milliseconds << 80) | (0x7 << 76) | (high << 64) | (0b10 << 62) | low)
-
-
-def task_label(task: TaskKey) -> str:
-    """`dag.task`, the name of the task's job."""
-    return f"{task.dag_id}.{task.task_id}"

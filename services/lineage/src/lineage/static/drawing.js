@@ -1,11 +1,22 @@
 // Draws nodes and edges with Cytoscape and the dagre layout. Knows nothing of the service.
 const HUES = [245, 160, 28, 330, 200, 95, 275, 0, 180, 50, 300, 120];
 
-export function hueOf(team) {
-  let sum = 0;
-  for (const letter of team) sum = (sum * 31 + letter.codePointAt(0)) >>> 0;
-  return HUES[sum % HUES.length];
+const given = new Map();
+
+/** A team keeps its hue; of two that would share one, the later in the alphabet takes the next free. */
+function giveHues(teams) {
+  given.clear();
+  const free = (at) => ![...given.values()].includes(HUES[at]);
+  for (const team of [...teams].sort()) {
+    let at = 0;
+    for (const letter of team) at = (Math.imul(at, 31) + letter.codePointAt(0)) >>> 0;
+    at %= HUES.length;
+    for (let step = 0; step < HUES.length && !free(at); step += 1) at = (at + 1) % HUES.length;
+    given.set(team, HUES[at]);
+  }
 }
+
+const hueOf = (team) => given.get(team) ?? HUES[0];
 
 export const isDark = () => document.documentElement.dataset.theme === "dark";
 
@@ -79,6 +90,7 @@ export class Drawing {
 
   /** Draws the graph; a graph that looks as the one on screen is left as the person arranged it. */
   show(nodes, edges, root) {
+    giveHues(new Set(nodes.map((node) => node.team).filter(Boolean)));
     const elements = [...nodes.map((node) => elementOf(node, root)), ...edges.map(edgeOf)];
     const looks = JSON.stringify([root, ...elements.map((one) => [one.data.id, one.data.how]).sort()]);
     if (looks === this.shown) return false;
