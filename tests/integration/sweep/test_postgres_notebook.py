@@ -19,7 +19,7 @@ from tests.unit.sweep.world import at, seen_run
 async def empty(pool: Pool) -> AsyncIterator[None]:
     """Tests of one module share the database."""
     yield
-    await pool.execute("TRUNCATE sweep.cursors, sweep.runs, sweep.said, bus.outbox, chassis.teams")
+    await pool.execute("TRUNCATE sweep.cursors, sweep.runs, sweep.ends, bus.outbox, chassis.teams")
 
 
 class TestPostgresNotebook(KeepingSuite):

@@ -47,12 +47,12 @@ class KeepingSuite:
 
     async def test_what_was_said_is_remembered(self, notebook: Book) -> None:
         """To the state and the moment: another end of the same try is another fact."""
-        await notebook.write(Outcome(said=frozenset({END})))
-        await notebook.write(Outcome(said=frozenset({END})))
+        await notebook.write(Outcome(dealt_with=frozenset({END})))
+        await notebook.write(Outcome(dealt_with=frozenset({END})))
         other = (*END[:5], "success", at(2) + timedelta(microseconds=1))
 
-        assert await notebook.already_said([END, other]) == {END}
-        assert await notebook.already_said([]) == set()
+        assert await notebook.told([END, other]) == {END: True}
+        assert await notebook.told([]) == {}
 
     @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2), (0, 0, 3, 3, 1, 1, 2, 2)])
     async def test_what_is_known_comes_to_the_same_in_any_order(self, notebook: Book, order: tuple[int, ...]) -> None:

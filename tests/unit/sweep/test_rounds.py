@@ -65,6 +65,24 @@ async def test_tries_that_were_overtaken_are_said_too(world: World) -> None:
     assert ends(await world.said(20)) == {("flaky", -1, 1, "up_for_retry"), ("flaky", -1, 2, "success")}
 
 
+async def test_an_end_is_left_to_the_listener_for_a_while(world: World) -> None:
+    """Unless there is none to tell: a task that never began runs in no process."""
+    world.airflow.put(seen_run(), seen_task("killed", "failed"), seen_task("after", "upstream_failed", try_number=0))
+
+    assert ends(await world.said(5)) == {("after", -1, 0, "upstream_failed")}
+    assert ends(await world.said(12)) == {("killed", -1, 1, "failed")}
+
+
+async def test_a_lost_try_is_told_though_the_next_one_was_heard(world: World) -> None:
+    """What the listener said of try 2 says nothing of try 1."""
+    world.notebook.hear(("daily", "r1", "flaky", -1, 2, "success", at(6)))
+    world.airflow.put(seen_run(), seen_task("flaky", "failed", max_tries=1))
+    world.airflow.put(seen_task("flaky", "success", try_number=2, max_tries=1, started=5, ended=6))
+
+    assert ends(await world.said(20)) == {("flaky", -1, 1, "up_for_retry")}
+    assert ends(await world.said(22)) == set()
+
+
 async def test_a_start_is_left_to_the_listener_for_a_while(world: World) -> None:
     """It knows the clear number and REST does not; after ten seconds nobody will tell any more."""
     world.airflow.put(seen_run())
@@ -77,7 +95,7 @@ async def test_a_run_that_nobody_told_of_is_told_whole(world: World) -> None:
     """Its start comes before its end."""
     world.airflow.put(seen_run("success", ended=9))
 
-    started, finished = await world.said(11)
+    started, finished = await world.said(19)
 
     assert isinstance(started, RunStarted)
     assert isinstance(finished, RunFinished)
@@ -88,16 +106,18 @@ async def test_a_run_that_nobody_told_of_is_told_whole(world: World) -> None:
 async def test_what_others_told_is_not_told_again(world: World) -> None:
     """The listener said the start; only the end is missing."""
     await world.notebook.write(Outcome(known=(KnownRun("daily", "r1", Whose("ads", "multi-team"), at(0)),)))
-    world.airflow.put(seen_run("failed", ended=9))
+    end = ("daily", "r1", "load", -1, 1, "success", at(2))
+    world.notebook.hear(end)
+    world.airflow.put(seen_run("failed", ended=9), seen_task("load", "success"))
 
-    assert kinds(await world.said(11)) == ["RunFinished"]
-    assert kinds(await world.said(13)) == []
+    assert kinds(await world.said(19)) == ["RunFinished"]
+    assert kinds(await world.said(21)) == []
 
 
 async def test_a_cleared_run_is_reopened_under_the_next_clear_number(world: World) -> None:
     """Airflow moved its start and kept its past: it is the same run."""
     world.airflow.put(seen_run("success", ended=9), seen_task("load", "success"))
-    await world.said(11)
+    await world.said(19)
     world.airflow.clock = at(31)
     world.airflow.put(seen_run("running", queued=29, started=30), seen_task("load", None))
 
@@ -107,24 +127,25 @@ async def test_a_cleared_run_is_reopened_under_the_next_clear_number(world: Worl
     assert (reopened.clear_number, reopened.run_started_at) == (1, at(30))
     assert rest == []
     world.airflow.put(seen_run("success", queued=29, started=30, ended=42))
-    assert kinds(await world.said(43)) == ["RunFinished"]
+    assert kinds(await world.said(43)) == []
+    assert kinds(await world.said(52)) == ["RunFinished"]
 
 
 async def test_a_run_cleared_as_a_whole_is_known_by_the_history_of_its_tries(world: World) -> None:
     """Every task ran again, so only earlier tries are older than the run."""
     world.airflow.put(seen_run("success", ended=9), seen_task("load", "success"))
-    await world.said(11)
+    await world.said(19)
     world.airflow.clock = at(31)
     world.airflow.put(seen_run("success", queued=29, started=30, ended=35))
     world.airflow.put(seen_task("load", "success", try_number=2, started=31, ended=32))
 
-    assert kinds(await world.said(41))[:2] == ["RunReopened", "RunFinished"]
+    assert kinds(await world.said(45))[:2] == ["RunReopened", "RunFinished"]
 
 
 async def test_a_run_created_again_under_the_same_id_is_another_run(world: World) -> None:
     """It has no past: the old one is told as deleted, the new one as started."""
     world.airflow.put(seen_run("success", ended=9), seen_task("load", "success"))
-    await world.said(11)
+    await world.said(19)
     world.airflow.delete(("daily", "r1"))
     world.airflow.clock = at(31)
     world.airflow.put(seen_run("running", queued=29, started=30), seen_task("load", "success", started=31, ended=32))
@@ -201,7 +222,7 @@ async def test_a_deleted_run_is_told_after_it_was_missed_twice(world: World) -> 
 async def test_a_run_that_comes_back_is_not_missing_any_more(world: World) -> None:
     """Airflow said it had none, then that it has: the second word counts."""
     world.airflow.put(seen_run())
-    await world.said(11)
+    await world.said(19)
     (known,) = await world.notebook.due(1)
     world.airflow.delete(("daily", "r1"))
     await world.said(140)

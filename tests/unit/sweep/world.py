@@ -74,7 +74,9 @@ class World:
 
     def another(self) -> Sweep:
         """A second sweep over the same Airflow and notebook."""
-        return Sweep(self.airflow, FixedTeams({"ads": "ads"}), self.notebook, self.notebook, Terms())
+        return Sweep(
+            self.airflow, FixedTeams({"ads": "ads"}), self.notebook, self.notebook, Terms(), lambda: self.airflow.clock
+        )
 
     async def said(self, when: float) -> list[Event]:
         """What a round at *when* says."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from outrider_chassis.airflow import AirflowApi
 from outrider_chassis.service import Resources
 from outrider_chassis.teams import TeamsProjection
-from outrider_contracts.airflow import AirflowEvent, RunDeleted, RunFinished, RunReopened, RunStarted
+from outrider_contracts.airflow import AirflowEvent, RunDeleted, RunFinished, RunReopened, RunStarted, TaskFinished
 
 from sweep.adapters.airflow import RestAirflow
 from sweep.adapters.teams import PostgresTeams
@@ -53,7 +53,7 @@ async def wire(resources: Resources[Settings]) -> None:
     bus.batches(
         group=GROUP,
         topics=(AirflowEvent.topic,),
-        types=(RunStarted, RunReopened, RunFinished, RunDeleted),
+        types=(RunStarted, RunReopened, RunFinished, RunDeleted, TaskFinished),
         handler=learn,
     )
     resources.app.include_router(routes(sweep, notebook))

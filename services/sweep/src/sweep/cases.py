@@ -1,6 +1,7 @@
 """One round: read what Airflow updated, say what nobody said, ask after runs that may be gone."""
 
 from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,7 @@ from outrider_contracts.event import Event
 
 from sweep.domain.runs import RunPlan, is_same_start, plan_absence, plan_run, was_cleared
 from sweep.domain.seen import Cursor, KnownRun, Outcome, Page, Pass, RunId, SeenRun, SeenTask, Whose
-from sweep.domain.tasks import as_told, plan_tasks, said_try, wants_history
+from sweep.domain.tasks import as_told, plan_tasks, said_try
 from sweep.ports import Airflow, Bookmarks, Notebook, Teams
 
 
@@ -32,6 +33,7 @@ class Sweep:
     notebook: Notebook
     bookmarks: Bookmarks
     terms: Terms
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     counts: Counter[str] = field(default_factory=Counter)
 
     async def round(self) -> None:
@@ -81,19 +83,21 @@ class Sweep:
         return Outcome(tuple(facts), known=tuple(learned))
 
     async def _of_tasks(self, page: Page[SeenTask]) -> Outcome:
-        said = await self.notebook.already_said([end for task in page.items if (end := said_try(task))])
-        tasks = [task for task in page.items if said_try(task) not in said]
+        told = await self.notebook.told([end for task in page.items if (end := said_try(task))])
+        tasks = [task for task in page.items if (end := said_try(task)) and not told.get(end)]
         runs = await self._runs_of(tasks)
-        earlier = [
-            as_told(each, task)
-            for task in tasks
-            if task.run in runs and wants_history(task, said)
-            async for each in self.airflow.tries(task.run, task)
-            if each.try_number < task.try_number
-        ]
-        said |= await self.notebook.already_said([end for task in earlier if (end := said_try(task))])
-        plan = plan_tasks([*earlier, *tasks], runs, said)
-        return Outcome(tuple(plan.values()), said=frozenset(plan))
+        tries = [*[each async for each in self._earlier(tasks, runs)], *tasks]
+        told |= await self.notebook.told([end for task in tries if (end := said_try(task))])
+        plan = plan_tasks(tries, runs, told, at=page.at, patience=self.terms.patience)
+        return Outcome(tuple(plan.values()), dealt_with=frozenset([*plan, *told]))
+
+    async def _earlier(self, tasks: list[SeenTask], runs: Mapping[RunId, KnownRun]) -> AsyncIterator[SeenTask]:
+        """The tries before the newest of each task: REST lists only that one."""
+        for task in tasks:
+            if task.run in runs and task.try_number > 1:
+                async for each in self.airflow.tries(task.run, task):
+                    if each.try_number < task.try_number:
+                        yield as_told(each, task)
 
     async def _runs_of(self, tasks: list[SeenTask]) -> dict[RunId, KnownRun]:
         owners = {task.run: whose for task in tasks if (whose := await self._whose(task.dag_id, task.bundle))}
@@ -108,7 +112,7 @@ class Sweep:
 
     async def _ask_after(self, known: KnownRun) -> None:
         run = await self.airflow.run(known.id)
-        at = datetime.now(UTC)
+        at = self.clock()
         if run is None:
             plan = plan_absence(known, at=at, grace=self.terms.gone_grace)
         else:

@@ -3,19 +3,22 @@
 from collections.abc import Sequence
 
 from outrider_bus.ports import Heard, Tx
-from outrider_contracts.airflow import RunDeleted, RunFinished, RunStarted, TeamRule
+from outrider_contracts.airflow import RunDeleted, RunFinished, RunStarted, TaskFinished, TeamRule
 from outrider_contracts.event import Event
 
 from sweep.domain.seen import KnownRun, Whose
-from sweep.records import forget_runs, keep_runs
+from sweep.domain.tasks import told_try
+from sweep.records import forget_runs, keep_ends, keep_runs
 
 
 async def learn(heard: Sequence[Heard[Event]], tx: Tx) -> None:
-    """Remember starts and ends, forget what was deleted. Any order and any repetition gives the same table."""
-    known, gone = [], []
+    """Remember starts and ends, forget what was deleted. Any order and any repetition gives the same tables."""
+    known, gone, ends = [], [], []
     for one in heard:
         event = one.event
-        if isinstance(event, RunStarted):
+        if isinstance(event, TaskFinished):
+            ends.append(told_try(event))
+        elif isinstance(event, RunStarted):
             known.append(_known(event, event.team_rule))
         elif isinstance(event, RunFinished):
             known.append(_known(event, "multi-team"))
@@ -23,6 +26,7 @@ async def learn(heard: Sequence[Heard[Event]], tx: Tx) -> None:
             gone.append(_known(event, "multi-team"))
     await keep_runs(tx.connection, known)
     await forget_runs(tx.connection, gone)
+    await keep_ends(tx.connection, ends, dealt_with=False)
 
 
 def _known(event: RunStarted | RunFinished | RunDeleted, rule: TeamRule) -> KnownRun:

@@ -48,8 +48,8 @@ class Notebook(Protocol):
     async def known(self, runs: Collection[TeamRun]) -> dict[TeamRun, KnownRun]:
         """What is known of *runs*."""
 
-    async def already_said(self, ends: Collection[SaidTry]) -> set[SaidTry]:
-        """Those of *ends* that this sweep said within the overlap."""
+    async def told(self, ends: Collection[SaidTry]) -> dict[SaidTry, bool]:
+        """Those of *ends* that were told lately; True where the sweep dealt with the end, False where it heard it."""
 
     async def due(self, limit: int) -> list[KnownRun]:
         """Runs that Airflow was not asked about for long, open ones and missing ones sooner."""

@@ -34,16 +34,17 @@ _KNOWN = """
 SELECT r.* FROM sweep.runs r JOIN unnest($1::text[], $2::text[], $3::text[]) AS w (team, dag_id, run_id)
     USING (team, dag_id, run_id)
 """
-_SAID = """
-SELECT dag_id, run_id, task_id, map_index, try_number, state, ended_at
-FROM sweep.said JOIN unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::timestamptz[])
+_TOLD = """
+SELECT dag_id, run_id, task_id, map_index, try_number, state, ended_at, dealt_with
+FROM sweep.ends JOIN unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::timestamptz[])
     AS w (dag_id, run_id, task_id, map_index, try_number, state, ended_at)
     USING (dag_id, run_id, task_id, map_index, try_number, state, ended_at)
 """
-_SAY = """
-INSERT INTO sweep.said (dag_id, run_id, task_id, map_index, try_number, state, ended_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::timestamptz[])
-ON CONFLICT DO NOTHING
+_KEEP_ENDS = """
+INSERT INTO sweep.ends (dag_id, run_id, task_id, map_index, try_number, state, ended_at, dealt_with)
+SELECT w.*, $8 FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::timestamptz[]) AS w
+ON CONFLICT (dag_id, run_id, task_id, map_index, try_number, state, ended_at)
+    DO UPDATE SET dealt_with = true WHERE excluded.dealt_with AND NOT ends.dealt_with
 """
 _DUE = """
 UPDATE sweep.runs SET checked_at = now() WHERE ctid = ANY (ARRAY(
@@ -77,7 +78,7 @@ class PostgresNotebook:
         self._pool = pool
         self._database = database
         self._lookback = lookback
-        self._keep_said = 3 * overlap
+        self._keep_ends = 3 * overlap
         self._remember = remember
         self._recheck = (recheck_open, recheck_ended)
 
@@ -93,10 +94,10 @@ class PostgresNotebook:
         rows = await self._pool.fetch(_KNOWN, *_columns(runs, 3))
         return {each.key: each for each in map(_known, rows)}
 
-    async def already_said(self, ends: Collection[SaidTry]) -> set[SaidTry]:
-        """Those of *ends* that were said."""
-        rows = await self._pool.fetch(_SAID, *_columns(ends, 7))
-        return {(r[0], r[1], r[2], r[3], r[4], r[5], r[6]) for r in rows}
+    async def told(self, ends: Collection[SaidTry]) -> dict[SaidTry, bool]:
+        """Those of *ends* that were told lately."""
+        rows = await self._pool.fetch(_TOLD, *_columns(ends, 7))
+        return {(r[0], r[1], r[2], r[3], r[4], r[5], r[6]): r[7] for r in rows}
 
     async def due(self, limit: int) -> list[KnownRun]:
         """Runs to ask after; asking counts from now."""
@@ -109,7 +110,7 @@ class PostgresNotebook:
                 await self._move(tx.connection, *outcome.moved)
             await keep_runs(tx.connection, outcome.known)
             await forget_runs(tx.connection, outcome.gone)
-            await tx.connection.execute(_SAY, *_columns(outcome.said, 7))
+            await keep_ends(tx.connection, outcome.dealt_with, dealt_with=True)
             await tx.say(*outcome.facts)
 
     async def _move(self, connection: Connection, reading: Pass, before: Cursor, after: Cursor) -> None:
@@ -117,7 +118,7 @@ class PostgresNotebook:
         if await connection.fetchval(_MOVE, *values) is None:
             raise StaleEpochError(f"the cursor of {reading} was moved by another sweep")
         if not after.page:
-            await connection.execute("DELETE FROM sweep.said WHERE seen_at < now() - $1::interval", self._keep_said)
+            await connection.execute("DELETE FROM sweep.ends WHERE seen_at < now() - $1::interval", self._keep_ends)
             await connection.execute("DELETE FROM sweep.runs WHERE ended_at < now() - $1::interval", self._remember)
 
 
@@ -128,6 +129,11 @@ async def keep_runs(connection: Connection, runs: Iterable[KnownRun]) -> None:
         newest[run.key] = merged(newest[run.key], run) if run.key in newest else run
     rows = [(*r.key, r.whose.rule, r.started_at, r.clear_number, r.ended_at, r.missing_since) for r in newest.values()]
     await connection.execute(KEEP_RUNS, *_columns(rows, 8))
+
+
+async def keep_ends(connection: Connection, ends: Collection[SaidTry], *, dealt_with: bool) -> None:
+    """Remember that *ends* were told, or dealt with by the sweep."""
+    await connection.execute(_KEEP_ENDS, *_columns(set(ends), 7), dealt_with)
 
 
 async def forget_runs(connection: Connection, runs: Iterable[KnownRun]) -> None:

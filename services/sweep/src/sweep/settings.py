@@ -19,7 +19,7 @@ class Settings(ServiceSettings):
     overlap_seconds: float = 120.0
     """How far back each pass reads again: rows commit after the time they carry, and clocks differ."""
     patience_seconds: float = 10.0
-    """How long the listener is given to tell of a start itself; it knows the clear number, REST does not."""
+    """How long the listener is given to tell of something itself; a good deal shorter than the overlap."""
     gone_grace_seconds: float = 60.0
     """A run is gone when Airflow says so twice, this far apart."""
     lookback_seconds: float = 86_400.0

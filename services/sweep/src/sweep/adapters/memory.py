@@ -113,7 +113,7 @@ class MemoryNotebook:
         self._since = since
         self._cursors: dict[Pass, Cursor] = {}
         self._runs: dict[TeamRun, KnownRun] = {}
-        self._said: set[SaidTry] = set()
+        self._told: dict[SaidTry, bool] = {}
 
     async def at(self, reading: Pass) -> Cursor:
         """The cursor of *reading*."""
@@ -123,9 +123,13 @@ class MemoryNotebook:
         """What is known of *runs*."""
         return {run: self._runs[run] for run in runs if run in self._runs}
 
-    async def already_said(self, ends: Collection[SaidTry]) -> set[SaidTry]:
-        """Those of *ends* that were said."""
-        return self._said & set(ends)
+    async def told(self, ends: Collection[SaidTry]) -> dict[SaidTry, bool]:
+        """Those of *ends* that were told."""
+        return {end: self._told[end] for end in ends if end in self._told}
+
+    def hear(self, *ends: SaidTry) -> None:
+        """Others told of *ends*."""
+        self._told = dict.fromkeys(ends, False) | self._told
 
     async def due(self, limit: int) -> list[KnownRun]:
         """Runs to ask after, in turn."""
@@ -148,5 +152,5 @@ class MemoryNotebook:
         for run in outcome.gone:
             if run.key in self._runs and self._runs[run.key].started_at <= run.started_at:
                 del self._runs[run.key]
-        self._said |= outcome.said
+        self._told |= dict.fromkeys(outcome.dealt_with, True)
         self.facts.extend(outcome.facts)

@@ -25,8 +25,8 @@ def plan_run(
 ) -> RunPlan:
     """Say what nobody has said of *run*.
 
-    Its start is left to the listener for *patience* (which knows the clear number, REST does not); its end follows its
-    start. *recreated*: the known run of this id was deleted and this is another one.
+    Start and end are left to the listener for *patience* each: it knows the clear number, REST does not.
+    *recreated*: the known run of this id was deleted and this is another one.
     """
     if run.start_date is None:
         return RunPlan(known=known)
@@ -40,7 +40,7 @@ def plan_run(
         clear_number = known.clear_number + 1 if known else 0
         facts.append(_started(run, whose, run.start_date, clear_number))
         known = KnownRun(run.dag_id, run.run_id, whose, run.start_date, clear_number)
-    if run.ended and known.ended_at is None:
+    if run.end_date and run.ended and known.ended_at is None and at - run.end_date >= patience:
         facts.append(_finished(run, known))
         known = replace(known, ended_at=run.end_date)
     return RunPlan(tuple(facts), replace(known, missing_since=None))

@@ -153,7 +153,7 @@ class Outcome:
     """What one step of the sweep comes to: kept as a whole or not at all."""
 
     facts: tuple[Event, ...] = ()
-    said: frozenset[SaidTry] = frozenset()
+    dealt_with: frozenset[SaidTry] = frozenset()
     known: tuple[KnownRun, ...] = ()
     gone: tuple[KnownRun, ...] = ()
     moved: tuple[Pass, Cursor, Cursor] | None = None

@@ -1,7 +1,7 @@
 """What to say of task instances that were read."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 from outrider_contracts.airflow import TaskFinished, TaskState
@@ -21,21 +21,32 @@ def said_try(task: SeenTask) -> SaidTry | None:
     return (task.dag_id, task.run_id, task.task_id, task.map_index, task.try_number, task.state, ended_at)
 
 
+def told_try(fact: TaskFinished) -> SaidTry:
+    """The same of a fact that somebody told."""
+    task = fact.task
+    return (task.dag_id, task.run_id, task.task_id, task.map_index, task.try_number, fact.state, fact.finished_at)
+
+
 def plan_tasks(
-    tasks: Collection[SeenTask], runs: Mapping[RunId, KnownRun], said: Collection[SaidTry]
+    tasks: Collection[SeenTask],
+    runs: Mapping[RunId, KnownRun],
+    told: Collection[SaidTry],
+    *,
+    at: datetime,
+    patience: timedelta,
 ) -> dict[SaidTry, TaskFinished]:
-    """The ends that were not said yet, for the runs that are known; each with what is remembered of it."""
+    """The ends that nobody told, for the runs that are known; each with what is remembered of it.
+
+    Ends that a listener may tell are left to it for *patience*; a task that never began has none to tell of it.
+    """
     plan: dict[SaidTry, TaskFinished] = {}
     for task in tasks:
         end, run = said_try(task), runs.get(task.run)
-        if end is not None and run is not None and end not in said:
+        if end is None or run is None or end in told:
+            continue
+        if task.try_number == 0 or at - end[-1] >= patience:
             plan[end] = _finished(task, run, end)
     return plan
-
-
-def wants_history(task: SeenTask, said: Collection[SaidTry]) -> bool:
-    """Whether earlier tries of *task* have to be asked for: REST lists only the newest one."""
-    return task.try_number > 1 and said_try(task) not in said
 
 
 def as_told(earlier: SeenTask, newest: SeenTask) -> SeenTask:

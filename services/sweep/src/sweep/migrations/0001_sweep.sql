@@ -23,7 +23,8 @@ CREATE TABLE sweep.runs (
 CREATE INDEX runs_by_dag ON sweep.runs (dag_id, started_at DESC);
 CREATE INDEX runs_by_check ON sweep.runs (checked_at);
 
-CREATE TABLE sweep.said (
+-- Ends of tries that were told lately: by others (heard on Kafka), or dealt with by the sweep.
+CREATE TABLE sweep.ends (
     dag_id     text NOT NULL,
     run_id     text NOT NULL,
     task_id    text NOT NULL,
@@ -31,7 +32,8 @@ CREATE TABLE sweep.said (
     try_number integer NOT NULL,
     state      text NOT NULL,
     ended_at   timestamptz NOT NULL,
+    dealt_with boolean NOT NULL,
     seen_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (dag_id, run_id, task_id, map_index, try_number, state, ended_at)
 );
-CREATE INDEX said_by_age ON sweep.said (seen_at);
+CREATE INDEX ends_by_age ON sweep.ends (seen_at);
