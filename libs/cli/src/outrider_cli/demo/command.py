@@ -61,6 +61,7 @@ def _fly(ride: Ride, team: str, dag_id: str) -> str:
     with Live(console=out, auto_refresh=False) as live:
 
         def watch(tasks: list[TaskState]) -> None:
+            _repair(ride.stack)
             changed = [task for task in tasks if seen.get(task.label) != task]
             seen.update({task.label: task for task in tasks})
             if out.is_terminal:
@@ -74,6 +75,16 @@ def _fly(ride: Ride, team: str, dag_id: str) -> str:
     if state != "success":
         raise StackError(f"run {run_id} of {dag_id} ended as {state}; see `outrider logs airflow`")
     return run_id
+
+
+def _repair(stack: Stack) -> None:
+    """Start again what died meanwhile: whoever kills a service under the demo sees that nothing is lost."""
+    dead = [name for name in stack.processes.names() if not stack.processes.alive(name)]
+    if dead:
+        out.print(f"  [yellow]{', '.join(dead)} died; started again[/]")
+        outcome = bring_up(stack, all_components())
+        if outcome.failed:
+            raise StackError("\n".join(f"{name}: {why}" for name, why in outcome.failed.items()))
 
 
 def _progress(team: str, dag_id: str, tasks: list[TaskState]) -> Table:
@@ -131,7 +142,7 @@ def _goodbye(ride: Ride) -> None:
         f"  Airflow        {airflow_config.url(stack)}   user admin, password in {stack.secrets.path('airflow-admin')}"
     )
     out.print(f"  lineage        {service_settings.url(stack, 'lineage')}/   signed in: outrider lineage page")
-    out.print("  look around    outrider status · tenants list · storage pending · lineage run ops/flights/RUN")
+    out.print("  look around    .venv/bin/outrider status · tenants list · storage pending · lineage run ops/flights")
     out.print("  stop           make down\n")
     out.print(f"Next: a DAG of your own. Put this into {stack.layout.bundles / 'ops'}/ and unpause it:\n")
     out.print((EXAMPLES / "first_dag.py").read_text(), markup=False)
