@@ -38,7 +38,8 @@ def test_runs_go_on_without_a_broker_and_are_told_when_it_is_back(riding: Riding
         run = riding.ride("away")
 
         assert riding.user.run_state("away", run) == "success"
-        assert spooled(riding)
+        # a success is on record before its task says so, and waits for the broker first
+        assert wait_until(lambda: len(spooled(riding)) >= 4, seconds=30)
     finally:
         Kafka().start(riding.stack)
     assert wait_until(lambda: not spooled(riding), seconds=90)
