@@ -23,7 +23,7 @@ from tests.unit.bus.promises import Letter
 
 QUICK = Timing(
     retry_delays=(0.05, 0.05, 0.1, 0.1), outage_first=0.02, outage_cap=0.3, drain=5, commit_interval=0.05,
-    relay_poll=0.2, unroutable_retry=1, frozen=2, metadata_age=1, session=3, heartbeat=0.3,
+    relay_poll=0.2, unroutable_retry=1, frozen=2, broken=1, metadata_age=1, session=3, heartbeat=0.3,
 )  # fmt: skip
 _DEADLINE_SECONDS = 30.0
 
@@ -76,7 +76,7 @@ class RealWorld:
         self.team = f"t{name}"
         self.declared = Declared()
         self.buses: list[Bus] = []
-        self._producer = AIOKafkaProducer(**address.client_options)
+        self.producer = AIOKafkaProducer(**address.client_options)
 
     @classmethod
     async def open(
@@ -90,13 +90,13 @@ class RealWorld:
         await world.make_topics({world.topic: partitions, f"outrider.dlq.{world.group}": 1})
         if team_topic:
             await world.make_topics({world.team_topic: 1})
-        await world._producer.start()
+        await world.producer.start()
         return world
 
     async def close(self) -> None:
         for bus in self.buses:
             await bus.stop()
-        await self._producer.stop()
+        await self.producer.stop()
         self.pool.terminate()
 
     @property
@@ -133,13 +133,13 @@ class RealWorld:
 
     async def deliver_to(self, topic: str, event: Event) -> None:
         spelt = encode(event, source="/test")
-        await self._producer.send_and_wait(topic, spelt.value, key=spelt.key.encode(), headers=list(spelt.headers))
+        await self.producer.send_and_wait(topic, spelt.value, key=spelt.key.encode(), headers=list(spelt.headers))
 
     async def deliver_raw(self, value: bytes | None, *, key: bytes | None = None, headers: RawHeaders = ()) -> None:
         await (await self._send(value, key, headers))
 
     async def _send(self, value: bytes | None, key: bytes | None, headers: RawHeaders) -> Awaitable[object]:
-        sent: Awaitable[object] = await self._producer.send(self.topic, value, key=key, headers=list(headers))
+        sent: Awaitable[object] = await self.producer.send(self.topic, value, key=key, headers=list(headers))
         return sent  # not `flush`: that does not wait for what is on its way already
 
     async def settle(self, *, seconds: float = _DEADLINE_SECONDS) -> None:

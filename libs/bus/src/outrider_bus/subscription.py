@@ -8,23 +8,21 @@ would be passed over without a trace. Here a record is either fed to the runner 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
 from typing import Any, Protocol
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from outrider_bus.assignment import Assignment
+from outrider_bus.polling import ConsumerBroken, Poller
 from outrider_bus.records import RawRecord
 from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()
-_MAX_RECORDS = 500
-_LAST_INSTANT = 253_402_300_799_000
-"""End of the year 9999 in ms: a timestamp is whatever its writer says."""
 
 
 class Runner(Protocol):
@@ -65,7 +63,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self._subscriber: Any = None
         self._tasks: list[asyncio.Task[None]] = []
         self._assigned = False
-        self._polled = time.monotonic()
+        self._poller: Poller | None = None
         self._moved = asyncio.Event()
 
     def declare(self, shell: KafkaBroker) -> None:
@@ -109,7 +107,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     @property
     def seconds_since_poll(self) -> float:
         """How long ago the last poll began."""
-        return time.monotonic() - self._polled
+        return time.monotonic() - self._poller.last if self._poller else 0.0
 
     # rebalancing: aiokafka awaits these while heartbeats go on; between them it hands out no records
 
@@ -132,45 +130,48 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         ended.active = False
 
     async def _poll(self) -> None:
-        consumer = self._subscriber.consumer
-        waits = backoff(self._timing.outage_first, self._timing.outage_cap)
         while True:
-            self._polled = time.monotonic()
+            self._poller = Poller(
+                self._subscriber.consumer,
+                group=self.group,
+                timing=self._timing,
+                current=lambda: self.assignment,
+                feed=self._feed,
+            )
             try:
-                read = await consumer.getmany(timeout_ms=200, max_records=_MAX_RECORDS)
-            except ConsumerStoppedError:
+                await self._poller.run()
                 return
-            except Exception as error:  # noqa: BLE001 - whatever it was, the records must be read again, never passed over
-                _LOG.warning("reading failed", group=self.group, error=repr(error))
-                await asyncio.sleep(next(waits))
-                await self._read_again(consumer)
-                continue
-            waits = backoff(self._timing.outage_first, self._timing.outage_cap)
-            if read:
-                records = [_raw(record) for records in read.values() for record in records]
-                for record in records:
-                    self.assignment.feed(record)
-                self._runner.feed(records)
-            self._pause_or_resume(consumer)
+            except ConsumerBroken as error:
+                _LOG.error("the consumer is broken and made anew", group=self.group, error=str(error))
+            await self._reopen()
 
-    async def _read_again(self, consumer: Any) -> None:
-        """A failed poll may have moved positions over records it never gave us: move them back."""
-        try:
-            for partition, tracker in self.assignment.trackers.items():
-                committed = await consumer.committed(partition) if tracker.last_fed is None else None
-                if tracker.last_fed is not None:
-                    consumer.seek(partition, tracker.last_fed + 1)
-                elif committed is not None:
-                    consumer.seek(partition, committed)
-                else:
-                    await consumer.seek_to_beginning(partition)
-        except (KafkaError, ValueError) as error:  # revoked meanwhile: the next assignment starts from the commits
-            _LOG.info("positions were not moved back", group=self.group, error=repr(error))
+    async def _reopen(self) -> None:
+        self._assigned = False
+        await self._end_assignment()
+        for wait in backoff(self._timing.outage_first, self._timing.outage_cap):
+            await self._close(self._subscriber.consumer)
+            try:
+                await self._subscriber.start()
+                return
+            except (KafkaError, OSError) as error:
+                _LOG.warning("Kafka can't be reached", group=self.group, error=repr(error))
+            await asyncio.sleep(wait)
 
-    def _pause_or_resume(self, consumer: Any) -> None:
-        assignment = self.assignment
+    async def _close(self, consumer: Any) -> None:
+        """A broken consumer breaks when it is stopped, too, and leaves the rest of itself running."""
+        for part in (self._subscriber.stop, consumer._fetcher.close, consumer._client.close):
+            with suppress(Exception):
+                await part()
+
+    def _feed(self, records: Sequence[RawRecord]) -> None:
+        if records:
+            self._runner.feed(records)
+        self._pause_or_resume()
+
+    def _pause_or_resume(self) -> None:
+        assignment, consumer = self.assignment, self._subscriber.consumer
         wanted = self._runner.load >= (0.5 if assignment.paused else 1)
-        if not assignment.active or assignment.paused == wanted:
+        if consumer is None or not assignment.active or assignment.paused == wanted:
             return
         assignment.paused = wanted
         act = consumer.pause if wanted else consumer.resume
@@ -179,8 +180,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     def progress(self) -> None:
         """Said by the runner when records are done: commit soon, read on if reading rests."""
         self._moved.set()
-        if self.assignment.paused and self._subscriber.consumer is not None:
-            self._pause_or_resume(self._subscriber.consumer)
+        if self.assignment.paused:
+            self._pause_or_resume()
 
     async def _commit_now_and_then(self) -> None:
         while True:
@@ -190,18 +191,13 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             await asyncio.sleep(self._timing.commit_interval)
 
     async def _commit(self, assignment: Assignment) -> None:
-        offsets = assignment.to_commit()
-        if not offsets or not assignment.active:
+        offsets, consumer = assignment.to_commit(), self._subscriber.consumer
+        if not offsets or not assignment.active or consumer is None:
             return
         try:
-            await self._subscriber.consumer.commit(offsets)
+            await consumer.commit(offsets)
         except (KafkaError, ValueError) as error:  # taken away meanwhile, or Kafka is away: a redelivery finds it done
             _LOG.info("offsets not committed", group=self.group, error=repr(error))
             self._moved.set()
         else:
             assignment.committed(offsets)
-
-
-def _raw(record: Any) -> RawRecord:
-    at = datetime.fromtimestamp(min(max(record.timestamp, 0), _LAST_INSTANT) / 1000, UTC)
-    return RawRecord(record.topic, record.partition, record.offset, at, record.key, record.value, tuple(record.headers))

@@ -23,6 +23,8 @@ class Timing:
     """How long at most rows of an absent or forbidden topic wait before they are tried again."""
     frozen: float = 30.0
     """A relay that gave no sign for so long is taken for frozen, and another one takes over."""
+    broken: float = 30.0
+    """A consumer that fails at every poll for so long is made anew."""
     metadata_age: float = 2.0
     """How often topics are listed anew: a new team's inbox is heard within this and a join."""
     session: float = 30.0

@@ -1,0 +1,61 @@
+"""Reads records whose header names are no UTF-8. Kafka takes them from anybody; the client can't get past them.
+
+aiokafka raises before it hands out anything of such a batch, for ever. So this one stretch is fetched again and read by
+aiokafka's own parser in Python over bytes that decode leniently: odd names come out with `\\x..` escapes.
+"""
+
+from typing import Any, SupportsIndex, overload
+
+from aiokafka import TopicPartition
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.memory_records import _MemoryRecordsPy
+
+_READ_COMMITTED = 1
+_MAX_BYTES = 1_048_576
+
+
+class _LenientBytes(bytearray):
+    """Bytes that decode whatever they hold."""
+
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> int: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> bytearray: ...
+    def __getitem__(self, index: Any, /) -> Any:
+        part = super().__getitem__(index)
+        return _LenientBytes(part) if isinstance(index, slice) else part
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # noqa: ARG002 - strict is what fails
+        return super().decode(encoding, "backslashreplace")
+
+
+class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # aiokafka is untyped
+    _buffer: bytearray
+
+    def _maybe_uncompress(self) -> None:
+        super()._maybe_uncompress()
+        self._buffer = _LenientBytes(self._buffer)
+
+
+async def read_batch(consumer: Any, partition: TopicPartition, offset: int) -> tuple[list[Any], int]:
+    """The records of the batch that holds *offset*, from there on, and the offset behind the batch.
+
+    Raises KafkaError or ValueError where the batch can't be had now; the caller tries again.
+    """
+    client = consumer._client
+    request = FetchRequest(
+        500,
+        1,
+        _MAX_BYTES,
+        _READ_COMMITTED,
+        [(partition.topic, [(partition.partition, offset, _MAX_BYTES)])],
+        rack_id="",
+    )
+    response = await client.send(client.cluster.leader_for_partition(partition), request)
+    ((_, ((_, error_code, *_, data),)),) = response.topics
+    batches = _MemoryRecordsPy(data)
+    if error_code or not batches.has_next():
+        raise ValueError(f"{partition} can't be read at {offset}: code {error_code}")
+    batch = _LenientBatch(batches._next_slice)
+    return [record for record in batch if record.offset >= offset], batch.next_offset

@@ -1,0 +1,123 @@
+"""The poll loop: what the consumer gives goes to the runner at once; what it stumbles over is read again."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import ConsumerStoppedError, KafkaError
+
+from outrider_bus import forgiving
+from outrider_bus.assignment import Assignment
+from outrider_bus.records import RawRecord
+from outrider_bus.timing import Timing, backoff
+
+_LOG = structlog.get_logger()
+_MAX_RECORDS = 500
+_WAIT_MS = 200
+_LAST_INSTANT = 253_402_300_799_000
+"""End of the year 9999 in ms: a timestamp is whatever its writer says."""
+
+
+class ConsumerBroken(Exception):
+    """The consumer has failed at every poll for a while; a new one has to be made."""
+
+
+class Poller:
+    """Polls one consumer. `feed` takes records of the assignment that `current` gives, in the same breath."""
+
+    def __init__(
+        self,
+        consumer: Any,
+        *,
+        group: str,
+        timing: Timing,
+        current: Callable[[], Assignment],
+        feed: Callable[[Sequence[RawRecord]], None],
+    ) -> None:
+        self._consumer = consumer
+        self._group = group
+        self._timing = timing
+        self._current = current
+        self._feed = feed
+        self.last = time.monotonic()
+
+    async def run(self) -> None:
+        """Poll until the consumer is stopped. Raises ConsumerBroken."""
+        waits = backoff(self._timing.outage_first, self._timing.outage_cap)
+        well = time.monotonic()
+        while True:
+            self.last = time.monotonic()
+            try:
+                read = await self._consumer.getmany(timeout_ms=_WAIT_MS, max_records=_MAX_RECORDS)
+            except ConsumerStoppedError:
+                return
+            except asyncio.CancelledError as error:
+                if (task := asyncio.current_task()) and task.cancelling():
+                    raise
+                raise ConsumerBroken("a task of the consumer's own was cancelled") from error
+            except Exception as error:  # whatever it was, the records must be read again
+                _LOG.warning("reading failed", group=self._group, error=repr(error))
+                if time.monotonic() - well > self._timing.broken:
+                    raise ConsumerBroken(repr(error)) from error
+                await asyncio.sleep(next(waits))
+                if await self._recover(error):
+                    well = time.monotonic()
+            else:
+                well = time.monotonic()
+                waits = backoff(self._timing.outage_first, self._timing.outage_cap)
+                self._take(read.items())
+
+    def _take(self, read: Iterable[tuple[TopicPartition, Sequence[Any]]]) -> None:
+        assignment = self._current()
+        records = [_raw(partition, record) for partition, found in read for record in found]
+        for record in records:
+            assignment.feed(record)
+        self._feed(records)
+
+    async def _recover(self, error: Exception) -> bool:
+        assignment = self._current()
+        try:
+            await self._move_back(assignment)
+            return isinstance(error, UnicodeDecodeError) and await self._read_odd_names(assignment)
+        except (KafkaError, ValueError) as trouble:  # revoked meanwhile: a new assignment starts from the commits
+            _LOG.info("not recovered yet", group=self._group, error=repr(trouble))
+            return False
+
+    async def _move_back(self, assignment: Assignment) -> None:
+        """A failed poll may have moved positions over records it never gave us: move them back."""
+        for partition, tracker in assignment.trackers.items():
+            if tracker.last_fed is not None:
+                self._consumer.seek(partition, tracker.last_fed + 1)
+            elif (committed := await self._consumer.committed(partition)) is not None:
+                self._consumer.seek(partition, committed)
+            else:
+                await self._consumer.seek_to_beginning(partition)
+
+    async def _read_odd_names(self, assignment: Assignment) -> bool:
+        """Find the partition whose next batch has header names that are no UTF-8, and read that batch leniently."""
+        for partition in assignment.partitions:
+            position = await self._consumer.position(partition)
+            if (self._consumer.highwater(partition) or 0) <= position:
+                continue
+            try:
+                read = await self._consumer.getmany(partition, timeout_ms=5 * _WAIT_MS, max_records=_MAX_RECORDS)
+                behind = None
+            except UnicodeDecodeError:
+                found, behind = await forgiving.read_batch(self._consumer, partition, position)
+                read = {partition: found}
+            if self._current() is not assignment:
+                return False
+            self._take(read.items())
+            if behind is not None:
+                self._consumer.seek(partition, behind)
+        return True
+
+
+def _raw(partition: TopicPartition, record: Any) -> RawRecord:
+    at = datetime.fromtimestamp(min(max(record.timestamp, 0), _LAST_INSTANT) / 1000, UTC)
+    headers = tuple(record.headers)
+    return RawRecord(partition.topic, partition.partition, record.offset, at, record.key, record.value, headers)

@@ -1,0 +1,74 @@
+"""What stands between the log and the runner: nothing that lies in a topic may stop or pass over anything."""
+
+import asyncio
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from outrider_bus.records import RawHeaders
+from outrider_contracts.envelope import encode
+from outrider_contracts.event import Event
+
+from tests.integration.bus.odd_records import send_odd_name
+from tests.integration.bus.real_world import RealWorld, eventually
+from tests.unit.bus.promises import HOW, finished, hear, say_answer
+
+
+def spelt(event: Event) -> tuple[bytes, RawHeaders]:
+    record = encode(event, source="/test")
+    return record.value, record.headers
+
+
+@HOW
+async def test_header_names_that_are_no_text_stop_nobody(world: RealWorld, how: str) -> None:
+    """Any team can write such a record to its inbox, and the client library can't get past it by itself."""
+    hear(world, how, say_answer)
+    await world.start()
+    facts = [finished(world, at=n) for n in range(8)]
+    nonsense: tuple[bytes, RawHeaders] = (b"{", ())
+
+    await world.deliver(*facts[:2])
+    await send_odd_name(world.producer, world.topic, [spelt(facts[2]), spelt(facts[3]), spelt(facts[4])], odd=1)
+    await send_odd_name(world.producer, world.topic, [nonsense, spelt(facts[5])], odd=0)
+    await world.deliver(*facts[6:])
+    await world.settle()
+
+    assert {letter.header("ce_causationid") for letter in await world.answers()} == {fact.id for fact in facts}
+    [letter] = await world.dead_letters()
+    assert letter.value == b"{"
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_every_compression_is_read(world: RealWorld, codec: str) -> None:
+    """A client chooses how it compresses; a reader that lacks a codec would stand still for ever."""
+    hear(world, "batches", say_answer)
+    await world.start()
+    value, headers = spelt(finished(world))
+
+    async with AIOKafkaProducer(**world.address.client_options, compression_type=codec) as producer:
+        await producer.send_and_wait(world.topic, value, key=b"k", headers=list(headers))
+    await world.settle()
+
+    assert len(await world.answers()) == 1
+
+
+@pytest.mark.parametrize("end", ["error", "cancelled"])
+async def test_a_broken_consumer_is_made_anew(world: RealWorld, end: str) -> None:
+    """aiokafka's coordination may end for good; from then on every poll fails, and stopping it, too."""
+    hear(world, "lanes", say_answer)
+    await world.start()
+    await world.deliver(finished(world, at=1))
+    await world.settle()
+
+    [(subscription, _)] = world.buses[0]._subscriptions
+    broken = subscription._subscriber.consumer
+    coordinator = broken._coordinator
+    coordinator._coordination_task.cancel()
+    if end == "error":
+        coordinator._coordination_task = asyncio.get_running_loop().create_future()
+        coordinator._coordination_task.set_exception(KafkaError("broken for good"))
+    await eventually(lambda: subscription.is_assigned and subscription._subscriber.consumer is not broken)
+    await world.deliver(finished(world, at=2))
+    await world.settle()
+
+    assert len(await world.answers()) == 2
