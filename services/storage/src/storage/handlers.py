@@ -19,7 +19,7 @@ from storage.cases.announce import make, open_ahead, served, tell
 from storage.cases.ensure import prepare
 from storage.cases.plan import plan_run
 from storage.cases.work import Work
-from storage.domain.attempts import Wanted
+from storage.domain.attempts import Attempt, Wanted
 from storage.domain.refusals import Refused, Waiting
 from storage.records import holds, runs, versions
 from storage.records.codec import Connection
@@ -49,9 +49,10 @@ async def announce_waiting(work: Work, heard: Heard[Event], begin: Begin) -> Non
     assert isinstance(said, GraphDeclared)
     teams = await served(work, {said.run.team})
     async with work.database.begin() as tx:
-        await runs.keep_graph(tx.connection, said)
-        waiting = await runs.open_starts(tx.connection, said.run.team, said.run.dag_id, said.dag_version)
-        opened = await open_ahead(work, tx.connection, waiting, teams)
+        opened: list[Attempt] = []
+        if await runs.keep_graph(tx.connection, said):  # a run that an interruption left out is announced late
+            waiting = await runs.open_starts(tx.connection, said.run.team, said.run.dag_id, said.dag_version)
+            opened = await open_ahead(work, tx.connection, waiting, teams)
     usable = await make(work, opened)
     async with begin() as tx:
         await tell(work, tx, opened, usable)

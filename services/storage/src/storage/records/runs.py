@@ -95,13 +95,14 @@ async def keep_end(connection: Connection, said: TaskFinished) -> None:
     await connection.execute(_ENDED, *key, said.state, said.finished_at)
 
 
-async def keep_graph(connection: Connection, said: GraphDeclared) -> None:
-    """One chunk of what a DAG version declares."""
-    await connection.execute(
+async def keep_graph(connection: Connection, said: GraphDeclared) -> bool:
+    """One chunk of what a DAG version declares; False if it was known."""
+    new = await connection.fetchval(
         "INSERT INTO storage.graphs (team, dag_id, dag_version, chunk, tasks) VALUES ($1, $2, $3, $4, $5::jsonb) "
-        "ON CONFLICT DO NOTHING",
+        "ON CONFLICT DO NOTHING RETURNING true",
         said.run.team, said.run.dag_id, said.dag_version, said.chunk, _TASKS.dump_json(said.tasks).decode(),
     )  # fmt: skip
+    return bool(new)
 
 
 async def starts(connection: Connection, run: RunKey) -> list[RunStart]:
