@@ -1,4 +1,4 @@
-"""Gathers from Airflow's objects what `team.resolve` asks for. No query is made for it in the scheduler."""
+"""Gathers from Airflow's objects what `team.resolve` asks for. In a multi-team scheduler it costs no query."""
 
 from pathlib import Path
 
@@ -14,11 +14,15 @@ def rules(site: Settings) -> Rules:
 
 
 def of_run(dag_run: object) -> Binding | None:
-    """Whose run it is; *dag_run* is the scheduler's or the API server's row."""
+    """Whose run it is; *dag_run* is the scheduler's or the API server's row.
+
+    A multi-team scheduler has put the team on the row; elsewhere the DAG's row is asked for.
+    """
+    team = reach(dag_run, "_team_name")
     return _answer(
-        airflow_team=reach(dag_run, "_team_name"),
-        bundle=reach_loaded(dag_run, "dag_model.bundle_name"),
-        path=reach(dag_run, "dag.fileloc"),
+        airflow_team=team,
+        bundle=(reach_loaded if team else reach)(dag_run, "dag_model.bundle_name"),
+        path=reach(dag_run, "dag.fileloc") or (None if team else reach(dag_run, "dag_model.fileloc")),
         tags=reach(dag_run, "dag.tags") or (),
     )
 
@@ -45,8 +49,13 @@ def of_file(path: str, tags: object) -> Evidence:
 def _answer(*, airflow_team: object, bundle: object, path: object, tags: object) -> Binding | None:
     site = settings()
     name, team = str(bundle or ""), str(airflow_team or "")
+    if path and not (name or team):
+        name = bundles.bundle_of(Path(str(path)), site.bundles_file)
     if name and not team:
         team = bundles.teams_by_bundle(site.bundles_file).get(name, "")
+    if not (team or name or path):
+        # the default team is for DAGs nothing binds, not for those this process knows nothing of; the sweep tells them
+        raise LookupError("this process can't tell whose DAG it is")
     return resolve(Evidence(team, name, str(path or ""), _names(tags)), rules(site))
 
 

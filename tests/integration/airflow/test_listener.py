@@ -123,3 +123,30 @@ def test_a_tag_that_contradicts_the_platform_is_refused(riding: Riding) -> None:
 
     (refusal,) = riding.refusals("tagged.py")
     assert "this DAG belongs to team ads" in refusal
+
+
+def test_what_a_person_does_in_the_ui_is_told_for_the_right_team(riding: Riding) -> None:
+    """The API server tells it, which has neither the parsed DAG nor its team at hand."""
+    riding.drop_dag(
+        "ads",
+        "by_hand",
+        """
+from airflow.sdk import DAG, task
+
+with DAG("by_hand", schedule=None):
+    @task.sensor(poke_interval=1, mode="reschedule")
+    def wait():
+        return False
+    wait()
+""",
+    )
+    run = riding.user.trigger("by_hand")
+    riding.hear(run, lambda facts: bool(of(TaskStarted, facts)), seconds=60)
+
+    riding.user.mark_run("by_hand", run, "failed")
+    heard = riding.hear(run, lambda facts: bool(of(RunFinished, facts)))
+
+    assert len(of(TaskStarted, heard)) == 1  # however often it looked again
+    (finished,) = of(RunFinished, heard)
+    assert (finished.run.team, finished.state) == ("ads", "failed")
+    assert finished.run_started_at == of(RunStarted, heard)[0].run_started_at
