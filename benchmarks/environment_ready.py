@@ -70,7 +70,8 @@ def measure(stack: Stack, team: str, runs: int, per_second: float) -> list[float
 
     for number in range(runs):
         graph, started = announce(team, dag_id, number)
-        send(producer, encode(graph, source=SOURCE))
+        if number == 0:  # the listener declares a graph once per DAG version
+            send(producer, encode(graph, source=SOURCE))
         sent[started.run.run_id] = time.time()
         send(producer, encode(started, source=SOURCE))
         producer.poll(0)
@@ -79,6 +80,7 @@ def measure(stack: Stack, team: str, runs: int, per_second: float) -> list[float
     while len(took) < runs and time.monotonic() < deadline:
         hear(0.2)
     consumer.close()
+    producer.flush(5)
     if len(took) < runs:
         raise SystemExit(
             f"only {len(took)} of {runs} runs were answered; is team {team!r} onboarded and storage ready?"

@@ -85,7 +85,6 @@ def names_of(team: str) -> dict[str, str]:
         "postgres.schema": names.postgres_schema,
         "airflow.team": names.airflow_team,
         "airflow.bundle": names.bundle,
-        "kubernetes.namespace": names.namespace,
         "http.client": names.http_client,
     }
 
