@@ -112,7 +112,8 @@ def _show(ride: Ride, runs: set[str]) -> None:
     for version in written:
         mark = "[green]✓[/]" if version.outcome == "success" else "[red]✗[/]"
         out.print(f"  {mark} /{version.path}", end="", soft_wrap=True)
-        out.print(f"  [dim]{version.files} file{"s" * (version.files != 1)}, {version.bytes:,} bytes, kept: {version.expires}[/]", soft_wrap=True)
+        files = f"{version.files} file" + ("" if version.files == 1 else "s")
+        out.print(f"  [dim]{files}, {version.bytes:,} bytes, kept: {version.expires}[/]", soft_wrap=True)
 
     _headline("Where the newsroom's table comes from")
     _outrider(ride, "lineage", "upstream", "newsroom/punctuality/rank/worst")
