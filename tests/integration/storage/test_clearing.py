@@ -16,7 +16,7 @@ from storage.cases import people, show
 from storage.cases.begin import begin
 from storage.domain.refusals import Refused
 from storage.domain.removal import AirflowRun
-from storage.records import holds, versions
+from storage.records import holds, removals, versions
 
 from tests.integration.storage.platform import (
     EXTRACT,
@@ -399,7 +399,7 @@ async def test_a_hold_that_is_being_taken_is_waited_for(platform: Platform) -> N
 
     async def doom() -> object:
         async with platform.work.database.begin() as tx:
-            return await versions.doom(tx.connection, ORDERS, platform.now, timedelta(days=1))
+            return await removals.doom(tx.connection, ORDERS, platform.now, timedelta(days=1))
 
     async with platform.work.database.begin() as tx:
         assert await versions.lock_readable(tx.connection, [ORDERS]) == {ORDERS}

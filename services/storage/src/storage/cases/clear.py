@@ -13,8 +13,8 @@ from storage.cases.work import Work
 from storage.domain.removal import Verdict, plan_removal
 from storage.domain.runs import newest
 from storage.ports import RemovalRefused, UnsafePath
-from storage.records import control, runs, versions
-from storage.records.versions import Listed
+from storage.records import control, listings, removals, runs
+from storage.records.listings import Listed
 
 _BATCH = 200
 _ABANDONED = timedelta(minutes=15)
@@ -26,7 +26,7 @@ async def doom_due(work: Work) -> int:
     async with work.database.begin() as tx:
         if (await control.frozen(tx.connection)).frozen:
             return 0
-        due = await versions.due(tx.connection, work.clock(), _BATCH)
+        due = await listings.due(tx.connection, work.clock(), _BATCH)
     doomed = 0
     for run, listed in _by_run(due):
         verdict = await _ask(work, run)
@@ -44,7 +44,7 @@ async def remove_doomed(work: Work) -> int:
     async with work.database.begin() as tx:
         if (await control.frozen(tx.connection)).frozen:
             return 0
-        ready = await versions.removable(tx.connection, now, now - _ABANDONED, _BATCH)
+        ready = await listings.removable(tx.connection, now, now - _ABANDONED, _BATCH)
     removed = 0
     for run, listed in _by_run(ready):
         verdict = await _ask(work, run)
@@ -77,7 +77,7 @@ async def _ask(work: Work, run: RunKey) -> Verdict:
 
 async def _wait(work: Work, listed: Iterable[Listed], why: str) -> None:
     async with work.database.begin() as tx:
-        await versions.set_waiting(tx.connection, [one.path for one in listed], why, work.clock())
+        await removals.set_waiting(tx.connection, [one.path for one in listed], why, work.clock())
 
 
 async def _doom(work: Work, listed: Listed) -> bool:
@@ -85,7 +85,7 @@ async def _doom(work: Work, listed: Listed) -> bool:
     async with work.database.begin() as tx:
         if (await control.frozen(tx.connection)).frozen:
             return False
-        doomed = await versions.doom(tx.connection, listed.path, now, work.terms.undo)
+        doomed = await removals.doom(tx.connection, listed.path, now, work.terms.undo)
         if doomed is None:  # held or restored meanwhile
             return False
         await tx.say(
@@ -106,14 +106,14 @@ async def _remove(work: Work, listed: Listed) -> bool:
         if state.frozen:
             return False
         since = max(now - timedelta(hours=1), state.since or now - timedelta(hours=1))
-        if await versions.removals_since(tx.connection, since) >= work.terms.removals_per_hour:
+        if await removals.removals_since(tx.connection, since) >= work.terms.removals_per_hour:
             reason = f"circuit breaker: {work.terms.removals_per_hour} removals within an hour"
             await control.freeze(tx.connection, frozen=True, reason=reason, by="storage", now=now)
             _log.error(
                 "removals stopped", reason=reason, fix="outrider storage pending, then outrider storage unfreeze"
             )
             return False
-        epoch = await versions.claim_removal(tx.connection, listed, now)
+        epoch = await removals.claim_removal(tx.connection, listed, now)
     if epoch is None:  # restored, or another instance is at it
         return True
     try:
@@ -124,7 +124,7 @@ async def _remove(work: Work, listed: Listed) -> bool:
         return True
     async with work.database.begin() as tx:
         at = work.clock()
-        if await versions.set_cleared(tx.connection, listed.path, epoch, removal.objects, removal.bytes, at):
+        if await removals.set_cleared(tx.connection, listed.path, epoch, removal.objects, removal.bytes, at):
             await tx.say(
                 VersionCleared(
                     version=listed.version, path=listed.path, reason=listed.reason,

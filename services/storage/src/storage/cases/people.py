@@ -8,14 +8,14 @@ from outrider_contracts.holdings import FreezeRequest, Frozen, HoldRequest
 from outrider_contracts.http import Credentials, CredentialsRequest
 from outrider_contracts.tenants import AuditRecorded
 
-from storage.cases.ensure import access_of, given_up, superseded
+from storage.cases.take import access_of, given_up, superseded
 from storage.cases.work import Work
 from storage.domain.admission import admit
 from storage.domain.attempts import superseding
 from storage.domain.refusals import Refused
-from storage.records import attempts, control, holds, versions
+from storage.records import attempts, control, holds, listings, removals, versions
 from storage.records.codec import Connection
-from storage.records.versions import Listed
+from storage.records.listings import Listed
 
 PLATFORM = "platform"
 """Stands where an audit record concerns no single team; no team can have this id."""
@@ -47,7 +47,7 @@ async def restore(work: Work, path: str, by: str) -> list[str]:
     now = work.clock()
     async with work.database.begin() as tx:
         there = await _below(tx.connection, now, path)
-        restored = [one for one in there if await versions.restore(tx.connection, one.path)]
+        restored = [one for one in there if await removals.restore(tx.connection, one.path)]
         if not restored:
             states = ", ".join(sorted({one.state for one in there}))
             raise Refused(
@@ -106,7 +106,7 @@ async def renew(work: Work, request: CredentialsRequest) -> Credentials | None:
 
 
 async def _below(connection: Connection, now: datetime, path: str) -> list[Listed]:
-    there = await versions.below(connection, now, path.strip().lstrip("/"))
+    there = await listings.below(connection, now, path.strip().lstrip("/"))
     if not there:
         raise Refused(
             "unknown-path", f"no version lies at {path!r}",

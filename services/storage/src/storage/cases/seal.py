@@ -8,13 +8,13 @@ from outrider_contracts.environments import EnvironmentSealed, Manifest, SealedO
 from outrider_contracts.http import SealRequest, SealResult
 from outrider_contracts.keys import TryKey
 
-from storage.cases.ensure import given_up, superseded
 from storage.cases.plan import plan_run
+from storage.cases.take import given_up, superseded
 from storage.cases.work import Work
 from storage.domain.attempts import Attempt, connections, superseding
 from storage.domain.refusals import Refused, Waiting
 from storage.domain.sealing import Outcome, SealPlan, plan_seal
-from storage.records import attempts, holds, versions
+from storage.records import attempts, holds, listings, versions
 from storage.records.codec import Connection
 
 
@@ -106,7 +106,7 @@ async def _manifest(work: Work, attempt: Attempt, path: str, outcome: Outcome) -
 async def _on_record(work: Work, connection: Connection, attempt: Attempt, plan: SealPlan | None = None) -> SealResult:
     """What the tables say of the sealed attempt."""
     outcome = attempt.outcome if plan is None else plan.outcome
-    listed = await versions.of_attempts(connection, work.clock(), [attempt])
+    listed = await listings.of_attempts(connection, work.clock(), [attempt])
     return SealResult(
         generation=attempt.generation,
         outputs={

@@ -6,8 +6,8 @@ from outrider_contracts.holdings import Environments, EnvironmentView, Pending, 
 
 from storage.cases.work import Work
 from storage.domain.attempts import Attempt
-from storage.records import attempts, control, versions
-from storage.records.versions import Listed
+from storage.records import attempts, control, listings
+from storage.records.listings import Listed
 
 _MOST = 1000
 
@@ -18,7 +18,7 @@ async def environments(
     """Generations of the team's places (of the DAG, the run, the task), oldest first; the newest 1,000."""
     async with work.database.begin() as tx:
         found = await attempts.find(tx.connection, team, dag_id, run_id, task_id, _MOST)
-        listed = await versions.of_attempts(tx.connection, work.clock(), found)
+        listed = await listings.of_attempts(tx.connection, work.clock(), found)
     by_generation: dict[tuple[object, int], list[Listed]] = defaultdict(list)
     for one in listed:
         by_generation[one.version.task, one.version.generation].append(one)
@@ -31,7 +31,7 @@ async def environments(
 async def pending(work: Work, team: str | None) -> Pending:
     """What has a date of removal, soonest first."""
     async with work.database.begin() as tx:
-        listed = await versions.pending(tx.connection, work.clock(), team, _MOST)
+        listed = await listings.pending(tx.connection, work.clock(), team, _MOST)
         frozen = await control.frozen(tx.connection)
     return Pending(
         frozen=frozen,

@@ -2,14 +2,14 @@
 
 import asyncpg
 from outrider_bus.ports import Connection
-from outrider_contracts.environments import InputVersion
+from outrider_contracts.environments import InputVersion, VersionKey
 from outrider_contracts.keys import RunKey, TaskKey
 from pydantic import TypeAdapter
 
 Row = asyncpg.Record
 
 __all__ = [
-    "Connection", "Row", "inputs_json", "inputs_of", "run_columns", "run_of", "task_columns", "task_of",
+    "Connection", "Row", "inputs_json", "inputs_of", "run_columns", "run_of", "task_columns", "task_of", "version_of",
 ]  # fmt: skip
 
 _INPUTS: TypeAdapter[dict[str, tuple[InputVersion, ...]]] = TypeAdapter(dict[str, tuple[InputVersion, ...]])
@@ -45,3 +45,8 @@ def inputs_json(inputs: dict[str, tuple[InputVersion, ...]]) -> str:
 def inputs_of(text: str | None) -> dict[str, tuple[InputVersion, ...]] | None:
     """Resolved inputs from JSON text; None: not resolved yet."""
     return None if text is None else _INPUTS.validate_json(text)
+
+
+def version_of(row: Row) -> VersionKey:
+    """The natural key of the version a row is about."""
+    return VersionKey(**task_of(row).model_dump(), output=row["output"], generation=row["generation"])

@@ -1,0 +1,97 @@
+"""Taking a generation of a place for a try, and what is said where it can't have (or keep) one."""
+
+import asyncio
+
+from outrider_contracts.tenants import TeamStatus
+
+from storage.cases.work import Work
+from storage.domain.access import Access
+from storage.domain.attempts import Attempt, Wanted, default_retention, failed_retention, superseding
+from storage.domain.refusals import Refused
+from storage.records import attempts, runs
+from storage.records.codec import Connection
+
+_GENERATIONS_TO_TRY = 20
+
+
+async def made(work: Work, wanted: Wanted, reader: TeamStatus, asked: bool) -> Attempt:
+    """The try's generation, claimed, its directories there and empty until somebody is given them."""
+    for _ in range(_GENERATIONS_TO_TRY):
+        async with work.database.begin() as tx:
+            attempt = await _take(work, tx.connection, wanted, reader, asked)
+        if attempt.state != "announced":
+            return attempt
+        if all(await asyncio.gather(*map(work.store.objects.open, attempt.paths.values()))):
+            return attempt
+        async with work.database.begin() as tx:
+            if (mine := await attempts.held(tx.connection, attempt)) is not None:
+                await attempts.drop(tx.connection, mine, "the directory held something already", work.clock())
+    raise Refused(
+        "bad-declaration",
+        f"{_GENERATIONS_TO_TRY} generations of {wanted.place} held something already",
+        "the store holds data this database does not know: ask the platform's operators",
+    )
+
+
+async def _take(work: Work, connection: Connection, wanted: Wanted, reader: TeamStatus, asked: bool) -> Attempt:
+    assert wanted.try_number is not None
+    now = work.clock()
+    await attempts.lock(connection, wanted.place)
+    await runs.confirm(connection, wanted.task.run, wanted.run_started_at, wanted.run_after, wanted.logical_date, now)
+    known = await attempts.of_task(connection, wanted.task)
+    order = (wanted.run_started_at, wanted.try_number)
+    if asked and (later := superseding(order, known)) is not None:
+        raise superseded(label_of(wanted), later)
+    attempt = next((a for a in known if a.try_number is not None and a.order == order), None)
+    if attempt is not None and attempt.state == "sealed":
+        raise Refused(
+            "superseded",
+            f"{label_of(wanted)} was sealed ({attempt.outcome}) and can't be had again",
+            "let Airflow start another try: it gets a generation of its own",
+        )
+    if attempt is None:
+        ahead = next((a for a in known if a.try_number is None and a.run_started_at == wanted.run_started_at), None)
+        if ahead is not None and await attempts.take(connection, ahead, wanted.try_number, wanted.declaration):
+            attempt = ahead
+        else:
+            attempt = await attempts.open_attempt(
+                connection, wanted, now=now,
+                retention=default_retention(reader.spec, work.terms.retention),
+                failed_retention=failed_retention(reader.spec, work.terms.failed_retention),
+            )  # fmt: skip
+    return await attempts.claim(connection, attempt, ensured_at=now if asked else None)
+
+
+def superseded(label: str, later: Attempt) -> Refused:
+    """The refusal for a try that a later one has replaced."""
+    return Refused(
+        "superseded",
+        f"{label} was superseded by try {later.try_number} of the run's start at {later.run_started_at.isoformat()}",
+        "nothing to do: this process is a leftover, what it writes is never read",
+    )
+
+
+def given_up(label: str) -> Refused:
+    """The refusal for a try whose directories are on their way out already."""
+    return Refused(
+        "superseded",
+        f"what {label} was given is sealed, doomed or cleared by now",
+        "let Airflow start another try: it gets a generation of its own",
+    )
+
+
+def access_of(attempt: Attempt) -> Access:
+    """What the try may touch."""
+    tried = attempt.tried
+    return Access(
+        team=tried.team,
+        session=f"{tried.dag_id}.{tried.task_id}.{tried.map_index}.{tried.try_number}",
+        inputs=tuple(part.path for parts in (attempt.inputs or {}).values() for part in parts),
+        outputs=tuple(attempt.paths.values()),
+    )
+
+
+def label_of(wanted: Wanted) -> str:
+    """The try as people read it."""
+    tried = wanted.task.attempt(wanted.try_number or 0)
+    return f"try {tried.try_number} of {tried.label} in run {tried.run_id}"
