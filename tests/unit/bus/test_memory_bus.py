@@ -25,6 +25,9 @@ class MemoryWorld:
     async def start(self) -> None:
         await self.bus.start()
 
+    async def stop(self) -> None:
+        await self.bus.stop()
+
     async def deliver(self, *events: Event, traceparent: str = "") -> None:
         await self.bus.deliver(*events, traceparent=traceparent)
 
