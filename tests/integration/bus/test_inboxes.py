@@ -13,6 +13,23 @@ from tests.integration.bus.real_world import RealWorld, eventually
 from tests.unit.bus.promises import finished
 
 
+async def test_a_service_starts_while_there_is_no_team(world: RealWorld) -> None:
+    """The first inbox is heard like any other."""
+    heard_of: list[str] = []
+
+    async def note(batch: Sequence[Heard[Event]], _: Tx) -> None:
+        heard_of.extend(heard.origin.topic for heard in batch)
+
+    topic = f"outrider.team.{world.team}.first"
+    world.bus.batches(group=world.group, pattern=f"^{topic}$", types=[RunFinished], handler=note)
+    await world.start()
+    assert world.buses[0].health().ready
+
+    await world.make_topics({topic: 1})
+    await world.deliver_to(topic, finished(world))
+    await eventually(lambda: heard_of == [topic])
+
+
 async def test_a_new_inbox_is_heard_within_five_seconds(world: RealWorld) -> None:
     """With the times of production, and while another inbox goes on."""
     heard_of: dict[str, float] = {}

@@ -1,8 +1,9 @@
 """Transactions with an outbox, on PostgreSQL. Vendor errors that mean "away" end here as UnavailableError."""
 
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 import asyncpg
 from outrider_contracts.event import Event
@@ -63,7 +64,7 @@ class PostgresDatabase:
         """
         try:
             connection = await self._pool.acquire()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise UnavailableError(f"no connection to PostgreSQL: {error}") from error
         try:
             transaction = connection.transaction()
@@ -77,24 +78,37 @@ class PostgresDatabase:
                     refused = error
                 await tx.flush()
             except BaseException:
-                if not connection.is_closed():
+                if not _is_gone(connection):
                     await transaction.rollback()
                 raise
             await transaction.commit()
             if refused:
                 raise refused
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            if connection.is_closed() or is_away(error) or isinstance(error, TimeoutError):
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+            if isinstance(error, asyncpg.InternalClientError):
+                connection.terminate()  # what was under way when the server died confuses whoever comes next
+            if _is_gone(connection) or is_away(error) or isinstance(error, TimeoutError):
                 raise UnavailableError(f"PostgreSQL went away: {error}") from error
             raise
         finally:
             await self._pool.release(connection)
 
 
+def _is_gone(connection: Any) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:  # the pool has taken it back already, because it is
+        return True
+
+
 def is_away(error: BaseException) -> bool:
     """Whether an error that reached us raw says that the database (or a socket) is away, and nothing about the work."""
-    closed = isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
-    return closed or isinstance(error, ConnectionError) or says(error, _AWAY)
+    if isinstance(error, asyncpg.InterfaceError):
+        return "closed" in str(error)
+    if isinstance(error, ConnectionError | socket.gaierror | asyncpg.InternalClientError):
+        return True
+    # an address with several numbers fails with a bare OSError; a file that is missing is a subclass of it
+    return type(error) is OSError or says(error, _AWAY)
 
 
 def says(error: BaseException, states: Sequence[str]) -> bool:

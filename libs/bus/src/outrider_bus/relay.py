@@ -93,8 +93,9 @@ class Relay:
             self.active = True
             await self._carry(connection)
         finally:
-            if not connection.is_closed():
+            with suppress(asyncpg.InterfaceError, AttributeError):  # the pool may have taken a lost connection back
                 await connection.remove_listener("bus_outbox", wake)
+                connection._listeners.clear()  # else a lost connection keeps them, and warns of it
 
     async def _carry(self, connection: Any) -> None:
         while True:
