@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from outrider_contracts.airflow import RunFinished, RunStarted, TaskFinished, TaskStarted
-from outrider_local import airflow_config
+from outrider_local import airflow_config, procfs
 from outrider_local.airflow import API, PROCESSOR, SCHEDULER, Airflow
 from outrider_local.kafka import Kafka
 from outrider_local.waiting import wait_until
@@ -50,8 +50,13 @@ def test_runs_go_on_without_a_broker_and_are_told_when_it_is_back(riding: Riding
 
 
 def test_killed_processes_are_brought_up_again(riding: Riding) -> None:
-    """`kill -9` of each leaves nothing that stands in the way of the next start."""
+    """`kill -9` of each leaves nothing that stands in the way of the next start.
+
+    Workers of a killed scheduler live on and hold its connections, with locks that stop the next one.
+    """
     riding.drop_dag("ads", "killed", PLAIN.format(dag="killed"))
+    workers = riding.stack.processes.members(SCHEDULER)
+    assert len(workers) > airflow_config.WORKERS
     for name in (API, SCHEDULER, PROCESSOR):
         pid = riding.stack.processes.pid(name)
         assert pid is not None
@@ -60,5 +65,6 @@ def test_killed_processes_are_brought_up_again(riding: Riding) -> None:
 
     Airflow().start(riding.stack)
 
+    assert not [pid for pid in workers if procfs.birth(pid)]
     run = riding.ride("killed")
     assert riding.user.run_state("killed", run) == "success"

@@ -69,6 +69,9 @@ def _environment(stack: Stack) -> dict[str, str]:
         "PYTHONPATH": airflow_install.site(home / "site"),
         "PYTHONUNBUFFERED": "1",
         "MALLOC_ARENA_MAX": "2",
+        # processes are known by their environment, which setproctitle would overwrite; workers of a killed scheduler
+        # that nobody finds keep its connections, and with them its locks in the database
+        "SPT_NOENV": "1",
         "NO_COLOR": "1",
     }
 

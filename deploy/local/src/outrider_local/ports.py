@@ -7,9 +7,11 @@ from pathlib import Path
 
 from outrider_local.errors import PortTaken
 from outrider_local.state import State
+from outrider_local.waiting import wait_until
 
 # below the range Linux and macOS hand out for outgoing connections, which would now and then take a port of ours
 FIRST, COUNT = 20_000, 12_000
+_LINGER_SECONDS = 3.0
 
 
 def is_free(port: int) -> bool:
@@ -55,7 +57,8 @@ class Ports:
     def require_free(self, name: str) -> int:
         """The port of *name*, which somebody is about to listen on. Raises PortTaken."""
         port = self.of(name)
-        if not is_free(port):
+        # a process that was killed just now may hold it until its last thread has ended
+        if not wait_until(lambda: is_free(port), seconds=_LINGER_SECONDS):
             raise PortTaken(
                 f"port {port} of {name} is in use by another process.\n"
                 f"Stop that process, or choose another port: outrider down && outrider up --port {name}=NUMBER"
