@@ -115,8 +115,9 @@ def test_a_team_hears_of_its_own_environments_on_its_own_topic(ride: Ride, flown
     """Copies reach the team's topic; the other team's facts do not."""
 
     def keys() -> set[str]:
+        records = ride.said(team_events("newsroom"))
         return {
-            record.key.split("/")[0] for record in ride.said(team_events("newsroom")) if record.headers.get("ce_type")
+            r.key.split("/")[0] for r in records if r.headers.get("ce_type", "").startswith("outrider.environment.")
         }
 
     assert flown

@@ -7,7 +7,7 @@ from tests.integration.bus.hearers import hearers
 from tests.integration.bus.real_world import QUICK, RealWorld, eventually
 from tests.unit.bus.promises import AT, Letter
 
-_ROUND = 8000
+_ROUND = 5000
 
 
 def audit(world: RealWorld, n: int, team: str = "") -> AuditRecorded:
@@ -33,17 +33,19 @@ async def left(world: RealWorld) -> int:
 async def test_a_killed_relay_loses_nothing_and_keeps_the_order(world: RealWorld) -> None:
     """A row may be carried twice; without the repetitions each key is in the order in which it was said."""
     async with hearers(world, "lanes") as members:
-        for first in range(0, 3 * _ROUND, _ROUND):
+        survived, rounds = 0, 0
+        while rounds < 3 or (not survived and rounds < 12):  # a kill that comes too late proves nothing
             relay = await members.start()
+            first = rounds * _ROUND
             await say(world, [audit(world, n) for n in range(first, first + _ROUND)])
             await members.kill(relay)
-        survived = await left(world)
+            survived, rounds = max(survived, await left(world)), rounds + 1
         await members.start()
         await eventually(lambda: _nothing_left(world))
 
     said = resources(await world.answers())
-    assert survived, "the kills came too late to prove anything"
-    assert list(dict.fromkeys(said)) == [f"{n:05}" for n in range(3 * _ROUND)]
+    assert survived, "every kill came too late to prove anything"
+    assert list(dict.fromkeys(said)) == [f"{n:05}" for n in range(rounds * _ROUND)]
 
 
 async def _nothing_left(world: RealWorld) -> bool:
