@@ -10,7 +10,7 @@ from outrider_contracts.declarations import Input, Output, parse_declaration
 from outrider_contracts.environments import VersionCleared, VersionDoomed, VersionRestored
 from outrider_contracts.holdings import FreezeRequest, HoldRequest
 from outrider_contracts.http import CredentialsRequest
-from outrider_contracts.keys import RunKey
+from outrider_contracts.keys import RunKey, TryKey
 from storage.adapters.memory import MemoryStore
 from storage.cases import people, show
 from storage.cases.begin import begin
@@ -104,6 +104,9 @@ async def test_an_airflow_that_is_away_means_wait(platform: Platform) -> None:
         async def run(self, run: RunKey) -> None:
             raise UnavailableError("connection refused")
 
+        async def at_work(self, tried: TryKey) -> bool:
+            raise UnavailableError("connection refused")
+
         async def map_indexes(self, run: RunKey, task_id: str) -> tuple[int, ...]:
             raise UnavailableError("connection refused")
 
@@ -175,6 +178,7 @@ async def test_a_version_somebody_reads_is_held(platform: Platform) -> None:
     held = (await show.pending(platform.work, "ads")).versions[0].held_by
     assert held[0].startswith("task ads/weekly/x1/load @")
 
+    await platform.seal(reader.attempt(1), success=False, started=MIDNIGHT + timedelta(days=2, minutes=20))
     await platform.hear(
         task_finished(reader.attempt(1), "up_for_retry", platform.now, MIDNIGHT + timedelta(days=2, minutes=20))
     )

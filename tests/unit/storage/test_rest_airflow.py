@@ -6,7 +6,7 @@ import httpx
 import pytest
 from outrider_bus.ports import UnavailableError
 from outrider_chassis.airflow import AirflowApi
-from outrider_contracts.keys import RunKey
+from outrider_contracts.keys import RunKey, TaskKey
 from storage.adapters.rest_airflow import RestAirflow
 
 RUN = RunKey(team="ads", dag_id="daily", run_id="r1")
@@ -68,3 +68,16 @@ async def test_parts_are_the_indexes_airflow_holds_now(tmp_path: Path) -> None:
     assert await mapped.map_indexes(RUN, "extract") == [0, 1]
     assert await over_nothing.map_indexes(RUN, "extract") == []
     assert await plain.map_indexes(RUN, "extract") == [-1]
+
+
+async def test_a_try_is_at_work_while_airflow_holds_that_very_number_live(tmp_path: Path) -> None:
+    told = airflow(
+        tmp_path,
+        run=httpx.Response(200, json={**ROW, "state": "running"}),
+        instances=[{**instance(0, "running"), "try_number": 2}, instance(1, "up_for_retry"), instance(2, "success")],
+    )
+    parts = [TaskKey(**RUN.model_dump(), task_id="extract", map_index=index) for index in range(3)]
+
+    assert [await told.at_work(part.attempt(number)) for part in parts for number in (1, 2)] == [
+        False, True, False, False, False, False,
+    ]  # fmt: skip

@@ -64,7 +64,7 @@ def routes(work: Work) -> APIRouter:
     async def pending(caller: CurrentCaller, team: Annotated[str | None, Query()] = None) -> Pending:
         chosen = team or caller.team
         require(caller, Role.viewer, chosen)
-        return await show.pending(work, chosen)
+        return await show.pending(work, chosen, caller.team)
 
     @router.post("/holds")
     async def holds(request: HoldRequest, caller: CurrentCaller) -> Touched:

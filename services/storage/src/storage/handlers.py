@@ -84,8 +84,9 @@ async def keep_end(work: Work, heard: Heard[Event], begin: Begin) -> None:
     assert isinstance(said, TaskFinished)
     async with begin() as tx:
         await runs.keep_end(tx.connection, said)
-        if said.state != "up_for_retry":
-            await holds.release(tx.connection, holds.reader(said.task.task, said.run_started_at), work.clock())
+        holder = holds.reader(said.task.task, said.run_started_at)
+        if said.state != "up_for_retry" and holder not in await holds.reading(tx.connection, said.task.run):
+            await holds.release(tx.connection, holder, work.clock())  # of others their seal lets go
 
 
 async def end_run(work: Work, heard: Heard[Event], begin: Begin) -> None:
@@ -95,7 +96,8 @@ async def end_run(work: Work, heard: Heard[Event], begin: Begin) -> None:
     async with begin() as tx:
         await versions.lock_run(tx.connection, said.run)
         await runs.keep_finish(tx.connection, said, work.clock())
-        await holds.release_run(tx.connection, said.run, said.run_started_at, work.clock())
+        reading = await holds.reading(tx.connection, said.run)
+        await holds.release_run(tx.connection, said.run, said.run_started_at, work.clock(), but=reading)
         await plan_run(work, tx.connection, said.run)
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from outrider_contracts.environments import Manifest
 from outrider_contracts.http import Credentials, StoreAddress
-from outrider_contracts.keys import RunKey
+from outrider_contracts.keys import RunKey, TryKey
 from outrider_contracts.tenants import TeamStatus
 
 from storage.domain.access import Access
@@ -77,6 +77,9 @@ class Airflow(Protocol):
 
     async def run(self, run: RunKey) -> AirflowRun | None:
         """The run now, None only where Airflow itself says that it has none."""
+
+    async def at_work(self, tried: TryKey) -> bool:
+        """Whether this very try is running, deferred or about to run."""
 
     async def map_indexes(self, run: RunKey, task_id: str) -> Sequence[int]:
         """Map indexes of the parts the mapped task has now; (-1,) before it is expanded, () where it has none."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from outrider_contracts.environments import Manifest
 from outrider_contracts.http import Credentials, StoreAddress
-from outrider_contracts.keys import RunKey
+from outrider_contracts.keys import RunKey, TryKey
 from outrider_contracts.places import MANIFEST
 from outrider_contracts.tenants import TeamStatus
 from pydantic import ValidationError
@@ -110,6 +110,10 @@ class MemoryAirflow:
     runs: dict[RunKey, AirflowRun] = field(default_factory=dict)
     parts: dict[tuple[RunKey, str], Sequence[int]] = field(default_factory=dict)
     asked: list[RunKey] = field(default_factory=list)
+    working: set[TryKey] = field(default_factory=set)
+
+    async def at_work(self, tried: TryKey) -> bool:
+        return tried in self.working
 
     async def run(self, run: RunKey) -> AirflowRun | None:
         self.asked.append(run)

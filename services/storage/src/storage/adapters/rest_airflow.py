@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from outrider_chassis.airflow import AirflowApi, TaskInstance
-from outrider_contracts.keys import RunKey
+from outrider_contracts.keys import RunKey, TryKey
 
 from storage.domain.removal import AirflowRun
 
 _LIVE = ("scheduled", "queued", "running", "restarting", "deferred", "up_for_retry", "up_for_reschedule",
          "awaiting_input")  # fmt: skip
+_AT_WORK = tuple(state for state in _LIVE if state != "up_for_retry")
 
 
 class RestAirflow:
@@ -24,7 +25,11 @@ class RestAirflow:
         live = 0
         async for _ in self._api.task_instances(run.dag_id, run.run_id, states=_LIVE):
             live += 1
-        return AirflowRun(found.state, found.ended, found.start_date, live)
+        return AirflowRun(found.state, found.ended, found.start_date, live, found.end_date)
+
+    async def at_work(self, tried: TryKey) -> bool:
+        found = self._api.task_instances(tried.dag_id, tried.run_id, task_id=tried.task_id, states=_AT_WORK)
+        return any([(one.map_index, one.try_number) == (tried.map_index, tried.try_number) async for one in found])
 
     async def map_indexes(self, run: RunKey, task_id: str) -> Sequence[int]:
         found = self._api.task_instances(run.dag_id, run.run_id, task_id=task_id)

@@ -29,7 +29,9 @@ async def hold(work: Work, request: HoldRequest, by: str) -> list[str]:
     except ValueError as error:
         raise Refused("bad-duration", str(error), "for example --for 7d") from None
     async with work.database.begin() as tx:
-        there = [one for one in await _below(tx.connection, now, request.path) if one.state in ("open", "sealed")]
+        found = await _below(tx.connection, now, request.path)
+        held = await versions.lock_there(tx.connection, [one.path for one in found])  # a doom under way comes first
+        there = [one for one in found if one.path in held]
         if not there:
             raise Refused(
                 "nothing-to-hold",

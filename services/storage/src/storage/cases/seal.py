@@ -18,8 +18,11 @@ from storage.records import attempts, holds, listings, versions
 from storage.records.codec import Connection
 
 
-async def seal(work: Work, request: SealRequest, begin: Begin, *, asked: bool = True) -> SealResult:
-    """Seal the try; the same answer however often. Raises Refused, Waiting, UnavailableError."""
+async def seal(work: Work, request: SealRequest, begin: Begin, *, asked: bool = True, over: bool = False) -> SealResult:
+    """Seal the try; the same answer however often. Raises Refused, Waiting, UnavailableError.
+
+    A failed try's inputs stay held for the next try, unless the task is *over*.
+    """
     async with work.database.begin() as tx:
         attempt = await _claim(tx.connection, request.task, request.run_started_at, request.outcome, asked=asked)
         if attempt.state == "sealed":
@@ -36,8 +39,9 @@ async def seal(work: Work, request: SealRequest, begin: Begin, *, asked: bool = 
         now = work.clock()
         await versions.set_found(tx.connection, mine, plan.outcome, plan.found)
         await attempts.set_sealed(tx.connection, mine, plan.outcome, now)
-        if plan.outcome == "success":  # after a failure the next try reads the same bytes
-            await holds.release(tx.connection, holds.reader(mine.task, mine.run_started_at), now)
+        holder = holds.reader(mine.task, mine.run_started_at)
+        if (over or plan.outcome == "success") and holder not in await holds.reading(tx.connection, mine.task.run):
+            await holds.release(tx.connection, holder, now)
         await plan_run(work, tx.connection, mine.task.run)
         result = await _on_record(work, tx.connection, mine, plan)
         sources, destinations = connections(mine.declaration)
@@ -58,7 +62,7 @@ async def seal_by_what_is_there(work: Work, attempt: Attempt, ended: str) -> Sea
     for outcome in outcomes:
         request = SealRequest(task=attempt.tried, run_started_at=attempt.run_started_at, outcome=outcome)
         try:
-            return await seal(work, request, work.database.begin, asked=False)
+            return await seal(work, request, work.database.begin, asked=False, over=ended != "up_for_retry")
         except Refused as refusal:
             if refusal.reason != "output-missing":
                 raise

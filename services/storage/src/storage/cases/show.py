@@ -6,7 +6,7 @@ from outrider_contracts.holdings import Environments, EnvironmentView, Pending, 
 
 from storage.cases.work import Work
 from storage.domain.attempts import Attempt
-from storage.records import attempts, control, listings
+from storage.records import attempts, control, holds, listings
 from storage.records.listings import Listed
 
 _MOST = 1000
@@ -28,8 +28,8 @@ async def environments(
     )
 
 
-async def pending(work: Work, team: str | None) -> Pending:
-    """What has a date of removal, soonest first."""
+async def pending(work: Work, team: str | None, viewer: str | None = None) -> Pending:
+    """What has a date of removal, soonest first. A *viewer* of one team sees of other teams' readers the team alone."""
     async with work.database.begin() as tx:
         listed = await listings.pending(tx.connection, work.clock(), team, _MOST)
         frozen = await control.frozen(tx.connection)
@@ -38,7 +38,8 @@ async def pending(work: Work, team: str | None) -> Pending:
         versions=tuple(
             PendingVersion(
                 version=one.version, path=one.path, state=one.state, due_at=one.due_at, not_before=one.not_before,
-                bytes=one.bytes, reason=one.reason, waiting_for=one.waiting_for, held_by=one.held_by,
+                bytes=one.bytes, reason=one.reason, waiting_for=one.waiting_for,
+                held_by=tuple(dict.fromkeys(holds.shown(holder, viewer) for holder in one.held_by)),
             )
             for one in listed
         ),

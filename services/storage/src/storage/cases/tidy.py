@@ -36,12 +36,18 @@ async def announce_late(work: Work) -> None:
 
 
 async def seal_ended(work: Work) -> None:
-    """Seal tries whose end was heard a while ago, by what is there."""
+    """Seal tries whose end was heard a while ago, by what is there, unless Airflow says that they are at work."""
     async with work.database.begin() as tx:
         ended = await attempts.ended_unsealed(tx.connection, work.clock() - work.terms.seal_grace, _BATCH)
     for attempt, state in ended:
         try:
+            if await work.airflow.at_work(attempt.tried):
+                _log.warning("end not believed", team=attempt.task.team, task=attempt.task.label, state=state)
+                continue
             await seal_by_what_is_there(work, attempt, state)
+        except UnavailableError as error:
+            _log.info("unsealed tries wait", error=str(error))
+            return
         except (Refused, Waiting) as error:
             _log.info("try not sealed", team=attempt.task.team, task=attempt.task.label, error=str(error))
 

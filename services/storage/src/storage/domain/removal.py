@@ -14,6 +14,7 @@ class AirflowRun:
     ended: bool
     started_at: datetime | None
     live_tasks: int
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -45,4 +46,6 @@ def plan_removal(known: RunStart, airflow: AirflowRun | None, *, now: datetime, 
         return Verdict(False, f"Airflow says that the run is {airflow.state}")
     if airflow.live_tasks:
         return Verdict(False, f"the run has {airflow.live_tasks} live tasks")
+    if airflow.ended_at is not None and known.ended_at is not None and airflow.ended_at > known.ended_at + grace:
+        return Verdict(False, f"Airflow's run ended at {airflow.ended_at}, the end heard of was at {known.ended_at}")
     return Verdict(True, f"the run is {airflow.state}")

@@ -1,16 +1,24 @@
 """Holds: who still needs a version, and until when."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from outrider_contracts.keys import RunKey, TaskKey
 
-from storage.records.codec import Connection
+from storage.records.codec import Connection, Row, run_columns, task_of
 
 
 def reader(task: TaskKey, run_started_at: datetime) -> str:
     """The name a reading task holds versions under; its retries share it."""
     part = f"/{task.map_index}" if task.map_index >= 0 else ""
     return f"task {task.record_key}/{task.task_id}{part} @{run_started_at.isoformat()}"
+
+
+def shown(holder: str, viewer: str | None) -> str:
+    """*holder* as team *viewer* may read it: another team's run and task names are not its business."""
+    kind, _, name = holder.partition(" ")
+    team = name.split("/")[0]
+    return f"a task of team {team}" if kind == "task" and viewer not in (None, team) else holder
 
 
 async def hold(
@@ -33,10 +41,22 @@ async def release(connection: Connection, holder: str, now: datetime) -> None:
     )
 
 
-async def release_run(connection: Connection, run: RunKey, until_start: datetime, now: datetime) -> None:
-    """No task of the run's starts up to *until_start* reads any more."""
+async def release_run(
+    connection: Connection, run: RunKey, until_start: datetime, now: datetime, *, but: Collection[str]
+) -> None:
+    """No task of the run's starts up to *until_start* reads any more, *but* these holders."""
     await connection.execute(
         "UPDATE storage.holds SET released_at = $3 WHERE released_at IS NULL AND starts_with(holder, $1) "
-        "AND split_part(holder, ' @', 2)::timestamptz <= $2",
-        f"task {run.record_key}/", until_start, now,
+        "AND split_part(holder, ' @', 2)::timestamptz <= $2 AND holder <> ALL($4::text[])",
+        f"task {run.record_key}/", until_start, now, list(but),
     )  # fmt: skip
+
+
+async def reading(connection: Connection, run: RunKey) -> set[str]:
+    """Holders of the run with a try that asked for its environment and is not sealed: no event lets go for them."""
+    rows: list[Row] = await connection.fetch(
+        "SELECT team, dag_id, run_id, task_id, map_index, run_started_at FROM storage.attempts "
+        "WHERE (team, dag_id, run_id) = ($1, $2, $3) AND state IN ('announced', 'ready') AND ensured_at IS NOT NULL",
+        *run_columns(run),
+    )
+    return {reader(task_of(row), row["run_started_at"]) for row in rows}

@@ -55,6 +55,16 @@ async def lock_readable(connection: Connection, paths: list[str]) -> set[str]:
     return {row["path"] for row in rows}
 
 
+async def lock_there(connection: Connection, paths: list[str]) -> set[str]:
+    """Those of *paths* that are neither doomed nor gone now, locked so that it stays so until this transaction ends."""
+    rows: list[Row] = await connection.fetch(
+        "SELECT path FROM storage.versions WHERE path = ANY($1::text[]) AND state IN ('open', 'sealed') "
+        "ORDER BY path FOR SHARE",
+        paths,
+    )
+    return {row["path"] for row in rows}
+
+
 async def all_open(connection: Connection, attempt: Attempt) -> bool:
     """Whether the attempt may still write: nothing of it was sealed, doomed or cleared. It stays so until the end."""
     rows: list[Row] = await connection.fetch(
