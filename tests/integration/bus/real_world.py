@@ -18,6 +18,7 @@ from outrider_bus.timing import Timing
 from outrider_contracts.envelope import encode
 from outrider_contracts.event import Event
 from outrider_contracts.tenants import AuditRecorded
+from outrider_contracts.topics import TopicSpec
 
 from tests.unit.bus.promises import Letter
 
@@ -76,7 +77,7 @@ class RealWorld:
         self.team = f"t{name}"
         self.declared = Declared()
         self.buses: list[Bus] = []
-        self.producer = AIOKafkaProducer(**address.client_options)
+        self.producer = AIOKafkaProducer(**address.client_options, max_request_size=2_000_000)
 
     @classmethod
     async def open(
@@ -111,7 +112,12 @@ class RealWorld:
         admin = AIOKafkaAdminClient(**self.address.client_options)
         await admin.start()
         try:
-            await admin.create_topics([NewTopic(name, count, 1) for name, count in partitions.items()])
+            await admin.create_topics(
+                [
+                    NewTopic(name, count, 1, topic_configs=TopicSpec(name, "", "").configuration)
+                    for name, count in partitions.items()
+                ]
+            )
         finally:
             await admin.close()
 

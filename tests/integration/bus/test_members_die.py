@@ -48,7 +48,7 @@ async def test_members_are_killed_under_load(world: RealWorld, how: str) -> None
     await world.pool.execute(TABLE)
     told = facts(world.team, 3000)
     async with hearers(world, how) as members:
-        victim, other = await members.start(), await members.start()
+        victim, other = await asyncio.gather(members.start(), members.start())
         telling = asyncio.create_task(tell(world, told, seconds=4))
         for portion in (200, 1200):
             await reached(world, portion)
@@ -67,8 +67,7 @@ async def test_a_frozen_member_that_wakes_after_its_partitions_were_given_away_s
     await world.pool.execute(TABLE)
     told = facts(world.team, 2000)
     async with hearers(world, how) as members:
-        zombie = await members.start()
-        await members.start()
+        zombie, _ = await asyncio.gather(members.start(), members.start())
         telling = asyncio.create_task(tell(world, told, seconds=3))
         await reached(world, 300)
         zombie.send_signal(signal.SIGSTOP)

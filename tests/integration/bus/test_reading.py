@@ -52,6 +52,17 @@ async def test_every_compression_is_read(world: RealWorld, codec: str) -> None:
     assert len(await world.answers()) == 1
 
 
+async def test_poison_as_large_as_kafka_takes_becomes_a_dead_letter(world: RealWorld) -> None:
+    hear(world, "lanes", say_answer)
+    await world.start()
+    large = b"{" * (1_048_588 - 200)
+
+    await world.deliver_raw(large, key=b"k", headers=(("ce_id", b"x"),))
+    await world.settle()
+
+    assert [letter.value for letter in await world.dead_letters()] == [large]
+
+
 @pytest.mark.parametrize("end", ["error", "cancelled"])
 async def test_a_broken_consumer_is_made_anew(world: RealWorld, end: str) -> None:
     """aiokafka's coordination may end for good; from then on every poll fails, and stopping it, too."""

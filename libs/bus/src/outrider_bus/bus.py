@@ -18,8 +18,9 @@ from outrider_bus.lanes import KeyLanes
 from outrider_bus.ports import BatchHandler, Lane, LaneHandler
 from outrider_bus.records import Decoder, cloud_event
 from outrider_bus.relay import Relay
+from outrider_bus.runner import Runner
 from outrider_bus.shifts import LaneRunner
-from outrider_bus.subscription import Runner, Subscription
+from outrider_bus.subscription import Subscription
 from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()

@@ -9,6 +9,9 @@ from faststream.security import SASLScram512
 
 from outrider_bus.timing import Timing
 
+LARGEST_RECORD = 2_097_152
+"""Bytes. Twice what an ordinary topic takes: a dead letter is the largest record there is, with headers of its own."""
+
 
 @dataclass(frozen=True)
 class KafkaAddress:
@@ -54,5 +57,6 @@ def make_producer(address: KafkaAddress, *, service: str) -> AIOKafkaProducer:
         acks="all",
         enable_idempotence=True,
         max_batch_size=262_144,
+        max_request_size=LARGEST_RECORD,
         request_timeout_ms=15_000,
     )

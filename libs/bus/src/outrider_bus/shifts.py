@@ -8,25 +8,18 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import structlog
 
 from outrider_bus import parking
 from outrider_bus.assignment import Assignment
-from outrider_bus.database import is_away, is_worth_repeating
 from outrider_bus.deadletters import Why
 from outrider_bus.lanes import Job, KeyLanes
-from outrider_bus.ports import StaleEpochError, UnavailableError
+from outrider_bus.patience import Ended, Patience
 from outrider_bus.records import RawRecord
-from outrider_bus.timing import Timing, backoff
+from outrider_bus.timing import Timing
 
 _LOG = structlog.get_logger()
-T = TypeVar("T")
-
-
-class _Ended(Exception):
-    """The shift is over: leave everything as it is."""
 
 
 @dataclass
@@ -73,11 +66,10 @@ class Shift:
         self._work = work
         self._timing = timing
         self._progress = progress
-        self._room = asyncio.Semaphore(concurrency)
+        self._patience = Patience(work.counters, timing, concurrency=concurrency)
         self._queues: dict[str, _Queue] = {}
         self._parked: set[str] = set()
         self._parked_known = asyncio.Event()
-        self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self) -> None:
@@ -98,7 +90,7 @@ class Shift:
 
     async def end(self) -> None:
         """Let running handlers end; where that takes too long the ended assignment refuses their transactions."""
-        self._over.set()
+        self._patience.over.set()
         self._parked_known.set()
         for queue in self._queues.values():
             queue.bell.set()
@@ -113,7 +105,7 @@ class Shift:
     async def _guard(self, work: Awaitable[None]) -> None:
         try:
             await work
-        except _Ended:
+        except Ended:
             pass
         except Exception as error:  # noqa: BLE001 - a bug of the bus itself: health tells it, nothing is committed
             self._work.counters.broken = repr(error)
@@ -126,7 +118,7 @@ class Shift:
         return self._queues[lane]
 
     async def _find_parked(self) -> None:
-        self._parked = await self._surely(self._read_parked)
+        self._parked = await self._patience.surely(self._read_parked)
         for lane in self._parked:
             self._open(lane)
         self._parked_known.set()
@@ -137,7 +129,7 @@ class Shift:
 
     async def _run(self, lane: str, queue: _Queue) -> None:
         await self._parked_known.wait()
-        while not self._over.is_set():
+        while not self._patience.over.is_set():
             if lane in self._parked:
                 await self._tend(lane, queue)
             elif queue.jobs:
@@ -149,7 +141,7 @@ class Shift:
     async def _take(self, lane: str, queue: _Queue) -> None:
         """Handle the lane's next record; where that fails the lane parks."""
         job = queue.jobs[0]
-        if failure := await self._attempt(lambda: self._work.handle(job, self.assignment)):
+        if failure := await self._patience.attempt(lambda: self._work.handle(job, self.assignment)):
             await self._park(lane, job, attempts=1, wait=self._timing.retry_delays[0], reason=_say(failure))
             self._parked.add(lane)
             _LOG.warning("lane parked", group=self._work.group, lane=lane, error=_say(failure))
@@ -162,7 +154,7 @@ class Shift:
         while queue.jobs:
             await self._park(lane, queue.jobs[0], attempts=0, wait=0, reason="")
             self._done(queue.jobs.popleft())
-        first = await self._surely(lambda: self._first(lane))
+        first = await self._patience.surely(lambda: self._first(lane))
         if first is None:
             self._parked.discard(lane)
             _LOG.info("lane is well again", group=self._work.group, lane=lane)
@@ -176,62 +168,24 @@ class Shift:
         self._work.counters.retries += 1
         job = self._work.sort(parked.record)
         if job is None:
-            await self._surely(lambda: self._work.drop(parked.seq))
-        elif failure := await self._attempt(lambda: self._work.handle(job, self.assignment, parked=parked.seq)):
+            await self._patience.surely(lambda: self._work.drop(parked.seq))
+        elif failure := await self._patience.attempt(
+            lambda: self._work.handle(job, self.assignment, parked=parked.seq)
+        ):
             tries = parked.attempts + 1
             if tries > len(self._timing.retry_delays):
                 why = Why("handle", _say(failure), tries)
-                await self._surely(lambda: self._work.give_up(job, why, parked=parked.seq))
+                await self._patience.surely(lambda: self._work.give_up(job, why, parked=parked.seq))
             else:
                 wait = self._timing.retry_delays[parked.attempts]
-                await self._surely(lambda: self._work.failed_again(parked, wait=wait, reason=_say(failure)))
+                await self._patience.surely(lambda: self._work.failed_again(parked, wait=wait, reason=_say(failure)))
 
     async def _park(self, lane: str, job: Job, *, attempts: int, wait: float, reason: str) -> None:
-        await self._surely(lambda: self._work.park(lane, job, attempts=attempts, wait=wait, reason=reason))
+        await self._patience.surely(lambda: self._work.park(lane, job, attempts=attempts, wait=wait, reason=reason))
 
     async def _first(self, lane: str) -> parking.Parked | None:
         async with self._work.database.begin() as tx:
             return await parking.first(tx.connection, self._work.group, lane)
-
-    async def _attempt(self, act: Callable[[], Awaitable[None]]) -> Exception | None:
-        """One try, however often an outside system makes it start over; gives what went wrong."""
-        waits = backoff(self._timing.outage_first, self._timing.outage_cap)
-        while True:
-            try:
-                async with self._room:
-                    if self._over.is_set():
-                        raise _Ended
-                    await act()
-            except _Ended:
-                raise
-            except StaleEpochError:
-                await self._rest(next(waits))
-            except Exception as error:  # noqa: BLE001 - whatever a handler raises parks its lane, and only its lane
-                if not (isinstance(error, UnavailableError) or is_away(error) or is_worth_repeating(error)):
-                    return error
-                self._work.counters.waits(str(error))
-                await self._rest(next(waits))
-            else:
-                self._work.counters.goes_on()
-                return None
-
-    async def _surely(self, act: Callable[[], Awaitable[T]]) -> T:
-        """Book-keeping of our own: it can only wait, it can't be given up."""
-        waits = backoff(self._timing.outage_first, self._timing.outage_cap)
-        while True:
-            try:
-                return await act()
-            except UnavailableError as error:
-                self._work.counters.waits(str(error))
-            except Exception:  # noqa: BLE001 - giving up here would lose the record
-                _LOG.exception("book-keeping failed, trying again", group=self._work.group)
-            await self._rest(next(waits))
-
-    async def _rest(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._over.wait(), seconds)
-        if self._over.is_set():
-            raise _Ended
 
     def _done(self, job: Job) -> None:
         self.assignment.done(job.record)

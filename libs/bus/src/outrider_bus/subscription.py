@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
@@ -20,26 +20,10 @@ from faststream.kafka import KafkaBroker
 from outrider_bus.assignment import Assignment
 from outrider_bus.polling import ConsumerBroken, Poller
 from outrider_bus.records import RawRecord
+from outrider_bus.runner import Runner
 from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()
-
-
-class Runner(Protocol):
-    """Works off what a subscription reads."""
-
-    def assigned(self, assignment: Assignment) -> None:
-        """From now on records belong to *assignment*; nothing of an earlier one is left."""
-
-    def feed(self, records: Sequence[RawRecord]) -> None:
-        """Take records of the current assignment, in partition order. Returns at once."""
-
-    async def drain(self) -> None:
-        """Bring work in hand to its end and drop what has not begun."""
-
-    @property
-    def load(self) -> float:
-        """How much is waiting: at 1 reading rests, at a half it goes on."""
 
 
 class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
