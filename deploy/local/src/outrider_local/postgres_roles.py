@@ -73,7 +73,8 @@ async def _apply(port: int, secrets: SecretFiles) -> None:
         for database, owner in owners.items():
             if database not in databases:
                 await connection.execute(f'CREATE DATABASE "{database}" OWNER "{owner}"')
-                await connection.execute(f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC')
+        for database in (*owners, "postgres", "template1"):  # a kill in between must not leave one open
+            await connection.execute(f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC')
         await connection.execute("GRANT CONNECT ON DATABASE airflow TO tenancy")
     finally:
         await connection.close()
