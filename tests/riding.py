@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from outrider_cli.demo.ride import DEMO, FAST_CLEARING, Ride
 from outrider_local.components import all_components
-from outrider_local.runner import bring_down, bring_up
+from outrider_local.removal import remove
+from outrider_local.runner import bring_up
 from outrider_local.stack import Stack
 
 DAGS = Path(__file__).parent / "e2e" / "dags"
@@ -39,7 +40,8 @@ def ride(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ride]:
         yield person
         person.airflow.sign_out()
     finally:
-        bring_down(stack, components)
+        if not os.environ.get("OUTRIDER_KEEP"):
+            remove(stack, components)
 
 
 @pytest.fixture(scope="session")
