@@ -62,12 +62,11 @@ def test_prefixes_of_a_team_hold_nothing_of_another(left: str, right: str) -> No
 
 @given(IDS)
 def test_derived_names_fit_their_systems(team: str) -> None:
-    """PostgreSQL 63 bytes, IAM 64 characters, DNS label 63, Kafka topic 249."""
+    """PostgreSQL 63 bytes, IAM 64 characters, Kafka topic 249."""
     names = DerivedNames(team)
 
     assert re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", names.postgres_login)
     assert re.fullmatch(r"[\w+=,.@-]{1,64}", names.iam_name)
-    assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", names.namespace)
     assert len(team_events(team)) <= 249
     assert {team_of_topic(team_events(team)), team_of_topic(team_inbox(team))} == {team}
 

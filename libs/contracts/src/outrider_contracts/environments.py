@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from outrider_contracts.event import Event
-from outrider_contracts.keys import RunKey, TaskKey, TryKey
+from outrider_contracts.keys import TaskKey, TryKey
 from outrider_contracts.model import Instant, Model
 
 Reason = Literal[
@@ -192,10 +192,3 @@ class VersionCleared(VersionEvent):
 
     def occurred_at(self) -> datetime | None:
         return self.cleared_at
-
-
-__all__ = [
-    "EnvironmentEvent", "EnvironmentReady", "EnvironmentRefused", "EnvironmentSealed", "InputVersion", "Manifest",
-    "OutputPlace", "Reason", "RunKey", "SealedOutput", "VersionCleared", "VersionDoomed", "VersionEvent", "VersionKey",
-    "VersionRestored",
-]  # fmt: skip

@@ -1,6 +1,5 @@
 """Team ids and every name that is derived from one. Derived by code, never free text, so no team can name another's."""
 
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import Annotated
@@ -42,23 +41,11 @@ TeamId = Annotated[str, AfterValidator(check_team_id)]
 NewTeamId = Annotated[str, AfterValidator(check_new_team_id)]
 
 
-def _fit(name: str, limit: int) -> str:
-    """Shorten *name* to *limit* characters; a digest of the whole keeps two long names apart."""
-    if len(name) <= limit:
-        return name
-    return f"{name[: limit - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-
-
 @dataclass(frozen=True)
 class DerivedNames:
     """Every name of one team in every system, computed from its id."""
 
     team: str
-
-    @property
-    def namespace(self) -> str:
-        """Kubernetes namespace (DNS label)."""
-        return _fit(f"team-{self.team}", 63)
 
     @property
     def iam_name(self) -> str:
