@@ -5,7 +5,7 @@ import re
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from outrider_contracts.names import DerivedNames, check_new_team_id, check_team_id
+from outrider_contracts.names import PLATFORM, DerivedNames, check_new_team_id, check_team_id
 from outrider_contracts.topics import team_events, team_inbox, team_of_topic
 
 GRAMMAR = r"[a-z][a-z0-9]{0,6}(-[a-z0-9]{1,6}){0,3}"
@@ -29,7 +29,7 @@ def test_what_breaks_a_rule_is_refused_with_the_rule(value: str) -> None:
         check_team_id(value)
 
 
-@pytest.mark.parametrize("value", ["airflow", "storage", "kube-system", "pg-x", "aws", "default", "dags-folder"])
+@pytest.mark.parametrize("value", [PLATFORM, "airflow", "kube-system", "pg-x", "aws", "default", "dags-folder"])
 def test_reserved_ids_can_be_read_but_not_onboarded(value: str) -> None:
     """A reserved word names something else in one of the systems."""
     assert check_team_id(value)

@@ -37,6 +37,9 @@ def check_new_team_id(value: str) -> str:
     return value
 
 
+PLATFORM = "platform"
+"""What stands in a team's place where an act concerns none, or all of them. Reserved, so no team can ever be it."""
+
 TeamId = Annotated[str, AfterValidator(check_team_id)]
 NewTeamId = Annotated[str, AfterValidator(check_new_team_id)]
 

@@ -210,7 +210,7 @@ class TeamStatus(Event):
 
 
 class AuditRecorded(Event):
-    """Who did what to which resource, and because of which record."""
+    """Who did what to which resource, and because of which record. `team` is names.PLATFORM where no team is meant."""
 
     type: ClassVar[str] = "outrider.audit.recorded.v1"
     topic: ClassVar[str] = "outrider.audit.v1"

@@ -44,7 +44,8 @@ SHARED: tuple[TopicSpec, ...] = (
     ),
     TopicSpec(
         "outrider.audit.v1", "who did what to which resource, from which record", "team",
-        retention_ms=365 * _DAY_MS, writers=("tenancy", "storage", "operator"), readers=("operator",),
+        retention_ms=365 * _DAY_MS, writers=("tenancy", "storage", "lineage", "sweep", "operator"),
+        readers=("operator",),
     ),
     TopicSpec(
         "outrider.airflow.v1", "graphs declared; runs started, reopened, finished, deleted; tries started and "
@@ -68,7 +69,7 @@ SHARED: tuple[TopicSpec, ...] = (
     *(
         TopicSpec(
             f"outrider.dlq.{group}", f"records {group} could not take: untouched bytes, origin and reason", "as origin",
-            retention_ms=30 * _DAY_MS, writers=(group,), readers=("operator",),
+            retention_ms=30 * _DAY_MS, writers=(group,), readers=(group, "operator"),
         )
         for group in ("tenancy", "storage", "lineage", "sweep")
     ),
