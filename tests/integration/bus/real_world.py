@@ -9,9 +9,11 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from outrider_bus import MIGRATIONS
+from outrider_bus.again import Outcome
 from outrider_bus.bus import Bus
 from outrider_bus.database import SESSION
 from outrider_bus.kafka import KafkaAddress
+from outrider_bus.polling import raw
 from outrider_bus.ports import Hearing
 from outrider_bus.records import RawHeaders
 from outrider_bus.timing import Timing
@@ -178,6 +180,10 @@ class RealWorld:
             await consumer.stop()
         await self.start()
 
+    async def handle_again(self, *, scope: str, forget: bool = False) -> list[Outcome]:
+        records = [raw(partition, record) for partition, record in await self._everything(self.topic)]
+        return [await self.buses[-1].handle_again(self.group, r, scope=scope, forget=forget) for r in records]
+
     async def answers(self) -> list[Letter]:
         return [letter for letter in await self.records_of(AuditRecorded.topic) if letter.key == self.team.encode()]
 
@@ -185,6 +191,9 @@ class RealWorld:
         return await self.records_of(f"outrider.dlq.{self.group}")
 
     async def records_of(self, topic: str) -> list[Letter]:
+        return [Letter(r.key, r.value, tuple(r.headers)) for _, r in await self._everything(topic)]
+
+    async def _everything(self, topic: str) -> list[tuple[TopicPartition, Any]]:
         options = {"enable_auto_commit": False, "auto_offset_reset": "earliest"}
         consumer = AIOKafkaConsumer(**self.address.client_options, **options)
         await consumer.start()
@@ -192,11 +201,11 @@ class RealWorld:
             partitions = await self._partitions(consumer, topic)
             consumer.assign(partitions)
             ends = await consumer.end_offsets(partitions)
-            letters: list[Letter] = []
+            found: list[tuple[TopicPartition, Any]] = []
             while any([await consumer.position(p) < end for p, end in ends.items()]):
-                for records in (await consumer.getmany(timeout_ms=200)).values():
-                    letters += [Letter(r.key, r.value, tuple(r.headers)) for r in records]
-            return letters
+                for partition, records in (await consumer.getmany(timeout_ms=200)).items():
+                    found += [(partition, record) for record in records]
+            return found
         finally:
             await consumer.stop()
 

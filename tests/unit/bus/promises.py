@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Protocol
 
 import pytest
-from outrider_bus.ports import Begin, Heard, Hearing, LaneHandler, RefusedError, Tx, UnavailableError
+from outrider_bus.again import Outcome
+from outrider_bus.ports import Begin, Heard, Hearing, LaneHandler, NeverAgain, RefusedError, Tx, UnavailableError
 from outrider_bus.records import RawHeaders
 from outrider_contracts.airflow import AssetUpdated, RunFinished
 from outrider_contracts.envelope import encode
@@ -67,6 +69,9 @@ class World(Protocol):
     async def redeliver(self) -> None:
         """Have all records delivered again, to a bus that was started anew."""
 
+    async def handle_again(self, *, scope: str, forget: bool = False) -> list[Outcome]:
+        """Have every record of the topic handled again by the group."""
+
     async def answers(self) -> list[Letter]:
         """What was said to the audit topic for `team`, in order."""
 
@@ -80,7 +85,7 @@ class World(Protocol):
 Work = Callable[[Heard[Event], Tx], Awaitable[None]]
 
 
-def hear(world: World, how: str, work: Work) -> None:
+def hear(world: World, how: str, work: Work, *, never_again: NeverAgain = MappingProxyType({})) -> None:
     """Declare *work* either way."""
 
     async def in_lane(heard: Heard[Event], begin: Begin) -> None:
@@ -93,9 +98,13 @@ def hear(world: World, how: str, work: Work) -> None:
 
     if how == "lanes":
         handlers: dict[type[Event], LaneHandler] = {RunFinished: in_lane}
-        world.bus.lanes(group=world.group, topics=[world.topic], handlers=handlers, lane=lambda e: e.key())
+        world.bus.lanes(
+            group=world.group, topics=[world.topic], handlers=handlers, lane=lambda e: e.key(), never_again=never_again
+        )
     else:
-        world.bus.batches(group=world.group, topics=[world.topic], types=[RunFinished], handler=in_batch)
+        world.bus.batches(
+            group=world.group, topics=[world.topic], types=[RunFinished], handler=in_batch, never_again=never_again
+        )
 
 
 def finished(world: World, run_id: str = "r1", at: int = 0) -> RunFinished:
@@ -439,3 +448,75 @@ class BusPromises:
         await world.settle()
 
         assert len(met) == 5
+
+    @HOW
+    async def test_handling_again_is_told_to_the_handler_and_known_in_its_own_scope(
+        self, world: World, how: str
+    ) -> None:
+        """What the group has done is known under its own name; another scope has it done once more, and once only."""
+        heard_of: list[bool] = []
+
+        async def work(heard: Heard[Event], tx: Tx) -> None:
+            heard_of.append(heard.replayed)
+            await say_answer(heard, tx)
+
+        hear(world, how, work)
+        await world.start()
+        await world.deliver(finished(world))
+        await world.settle()
+
+        own = await world.handle_again(scope=world.group)
+        anew = [await world.handle_again(scope=f"{world.group}#7") for _ in range(2)]
+        forgotten = await world.handle_again(scope=world.group, forget=True)
+        await world.settle()
+
+        assert [[one.kind for one in each] for each in (own, *anew, forgotten)] == [
+            ["known"],
+            ["done"],
+            ["known"],
+            ["done"],
+        ]
+        assert heard_of == [False, True, True]
+
+    @HOW
+    async def test_what_is_never_to_be_handled_again_is_left_out(self, world: World, how: str) -> None:
+        heard_of: list[str] = []
+
+        async def work(heard: Heard[Event], _: Tx) -> None:
+            heard_of.append(heard.envelope.id)
+
+        hear(world, how, work, never_again={RunFinished: "it ends in a removal"})
+        await world.start()
+        await world.deliver(finished(world))
+        await world.deliver_raw(b"no json")
+        await world.settle()
+
+        outcomes = await world.handle_again(scope="another", forget=True)
+
+        assert outcomes[0] == Outcome("left_out", "it ends in a removal")
+        assert (outcomes[1].kind, outcomes[1].reason[:8]) == ("failed", "headers:")
+        assert len(heard_of) == 1
+
+    @HOW
+    async def test_what_fails_again_is_told_and_keeps_nothing(self, world: World, how: str) -> None:
+        errors: list[Exception] = [RuntimeError("a bug"), UnavailableError("away"), RefusedError("no")]
+
+        async def work(heard: Heard[Event], tx: Tx) -> None:
+            await say_answer(heard, tx)
+            if heard.replayed and errors:
+                raise errors.pop(0)
+
+        hear(world, how, work)
+        await world.start()
+        await world.deliver(finished(world))
+        await world.settle()
+
+        [failed] = await world.handle_again(scope="another")
+        with pytest.raises(UnavailableError):
+            await world.handle_again(scope="another")
+        [refused] = await world.handle_again(scope="another")
+        [known] = await world.handle_again(scope="another")
+
+        assert failed == Outcome("failed", "RuntimeError: a bug")
+        assert refused == Outcome("refused", "no")
+        assert known == Outcome("known")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from outrider_bus.again import Outcome
 from outrider_bus.memory import MemoryBus
 from outrider_bus.outgoing import OutboxRow
 from outrider_bus.records import RawHeaders
@@ -49,6 +50,9 @@ class MemoryWorld:
 
     async def redeliver(self) -> None:
         await self.bus.redeliver()
+
+    async def handle_again(self, *, scope: str, forget: bool = False) -> list[Outcome]:
+        return [await self.bus.handle_again(self.group, r, scope=scope, forget=forget) for r in self.bus.log]
 
     async def answers(self) -> list[Letter]:
         return _letters(self.bus.records(AuditRecorded.topic))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 
 import asyncpg
 import structlog
@@ -9,14 +10,16 @@ from aiokafka.errors import KafkaError
 from outrider_contracts import topics as registry
 from outrider_contracts.event import Event
 
+from outrider_bus.again import Outcome, handle_again
 from outrider_bus.batches import BatchRunner, BatchTx
 from outrider_bus.counters import Counters
 from outrider_bus.database import PostgresDatabase
+from outrider_bus.groups import Group
 from outrider_bus.health import Health
 from outrider_bus.kafka import KafkaAddress, make_shell
 from outrider_bus.lanes import KeyLanes
-from outrider_bus.ports import BatchHandler, Lane, LaneHandler
-from outrider_bus.records import Decoder, cloud_event
+from outrider_bus.ports import BatchHandler, Lane, LaneHandler, NeverAgain
+from outrider_bus.records import Decoder, RawRecord, cloud_event
 from outrider_bus.relay import Relay
 from outrider_bus.runner import Runner
 from outrider_bus.shifts import LaneRunner
@@ -25,6 +28,7 @@ from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()
 _STALLED_SECONDS = 60.0
+_ANYTHING: NeverAgain = MappingProxyType({})
 
 
 class Bus:
@@ -43,7 +47,7 @@ class Bus:
         self._kafka = kafka
         self._timing = timing
         self._relay = Relay(pool, kafka, service=service, timing=timing)
-        self._subscriptions: list[tuple[Subscription, Counters]] = []
+        self._groups: dict[str, Group] = {}
         self._shell = make_shell(kafka, service=service, timing=timing)
         self._running = False
 
@@ -56,6 +60,7 @@ class Bus:
         lane: Lane,
         concurrency: int = 32,
         decode: Decoder = cloud_event,
+        never_again: NeverAgain = _ANYTHING,
     ) -> None:
         """Hear *topics* record by record: in order per lane, up to *concurrency* lanes at once."""
         counters = Counters(group)
@@ -64,7 +69,11 @@ class Bus:
         def runner(progress: Callable[[], None]) -> Runner:
             return LaneRunner(work, concurrency=concurrency, timing=self._timing, progress=progress)
 
-        self._subscribe(group, topics, "", counters, runner)
+        reader = self._reader(group, topics, "", runner)
+        self._groups[group] = Group(
+            group, tuple(topics), "", frozenset(handlers), never_again, decode, counters, reader,
+            lane_handlers=handlers, lane=lane, at_once=concurrency,
+        )  # fmt: skip
 
     def batches(
         self,
@@ -76,6 +85,7 @@ class Bus:
         pattern: str = "",
         decode: Decoder = cloud_event,
         max_records: int = 500,
+        never_again: NeverAgain = _ANYTHING,
     ) -> None:
         """Hear *topics*, or all that match *pattern*, in batches: one transaction for up to *max_records*."""
         counters = Counters(group)
@@ -84,18 +94,35 @@ class Bus:
         def runner(progress: Callable[[], None]) -> Runner:
             return BatchRunner(work, max_records=max_records, timing=self._timing, progress=progress)
 
-        self._subscribe(group, topics, pattern, counters, runner)
+        reader = self._reader(group, topics, pattern, runner)
+        self._groups[group] = Group(
+            group, tuple(topics), pattern, frozenset(types), never_again, decode, counters, reader,
+            batch_handler=handler, at_once=max_records,
+        )  # fmt: skip
+
+    @property
+    def groups(self) -> Mapping[str, Group]:
+        """What this service hears, by consumer group."""
+        return self._groups
+
+    async def handle_again(self, group: str, record: RawRecord, *, scope: str, forget: bool = False) -> Outcome:
+        """Give *record* to the handlers of *group* once more, under inbox *scope* (the group's own: its name).
+
+        `forget` takes the record's inbox row out first, in the same transaction: a dead letter has one. Raises
+        UnavailableError; trying again is harmless.
+        """
+        return await handle_again(self._groups[group], record, self.database, scope=scope, forget=forget)
 
     async def start(self) -> None:
         """Start relay and subscriptions; returns once partitions are assigned, and waits for a Kafka that is away."""
         self._relay.start()
         waits = backoff(self._timing.outage_first, self._timing.outage_cap)
         while True:
-            for subscription, _ in self._subscriptions:
+            for subscription in self._subscriptions:
                 subscription.declare(self._shell)
             try:
                 await self._shell.connect()
-                await asyncio.gather(*(subscription.open() for subscription, _ in self._subscriptions))
+                await asyncio.gather(*(subscription.open() for subscription in self._subscriptions))
             except (KafkaError, OSError, TimeoutError) as error:
                 _LOG.warning("Kafka can't be reached or lacks a topic, waiting", error=repr(error))
                 await self._shell.stop()
@@ -103,21 +130,21 @@ class Bus:
                 await asyncio.sleep(next(waits))
             else:
                 break
-        for subscription, _ in self._subscriptions:
+        for subscription in self._subscriptions:
             subscription.run()
         self._running = True
 
     async def stop(self) -> None:
         """Drain: work in hand ends and is committed, what was said is carried to Kafka, then the groups are left."""
         self._running = False
-        await asyncio.gather(*(subscription.stop() for subscription, _ in self._subscriptions))
+        await asyncio.gather(*(subscription.stop() for subscription in self._subscriptions))
         await self._shell.stop()
         await self._relay.stop()
 
     def health(self) -> Health:
         """How it is now."""
-        subscriptions = [s for s, _ in self._subscriptions]
-        broken = [c for _, c in self._subscriptions if c.broken]
+        subscriptions, counters = self._subscriptions, [group.counters for group in self._groups.values()]
+        broken = [c for c in counters if c.broken]
         polling = all(s.seconds_since_poll < _STALLED_SECONDS for s in subscriptions)
         detail: dict[str, object] = {
             c.group: {
@@ -131,7 +158,7 @@ class Bus:
                 "dead_letters": c.dead_letters,
                 "broken": c.broken,
             }
-            for s, c in self._subscriptions
+            for s, c in zip(subscriptions, counters, strict=True)
         }
         detail["relay"] = {"active": self._relay.active, "error": self._relay.error}
         return Health(
@@ -141,18 +168,18 @@ class Bus:
         )
 
     @property
+    def _subscriptions(self) -> list[Subscription]:
+        return [group.subscription for group in self._groups.values()]
+
+    @property
     def _dead_letters(self) -> str:
         return registry.dead_letters(self._service)
 
-    def _subscribe(
-        self,
-        group: str,
-        topics: Sequence[str],
-        pattern: str,
-        counters: Counters,
-        runner: Callable[[Callable[[], None]], Runner],
-    ) -> None:
+    def _reader(
+        self, group: str, topics: Sequence[str], pattern: str, runner: Callable[[Callable[[], None]], Runner]
+    ) -> Subscription:
         if bool(topics) == bool(pattern):
             raise ValueError(f"group {group} needs either topics or a pattern")
-        reader = Subscription(group=group, topics=topics, pattern=pattern, make_runner=runner, timing=self._timing)
-        self._subscriptions.append((reader, counters))
+        if group in self._groups:
+            raise ValueError(f"group {group} is declared already")
+        return Subscription(group=group, topics=topics, pattern=pattern, make_runner=runner, timing=self._timing)

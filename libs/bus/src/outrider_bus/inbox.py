@@ -13,6 +13,11 @@ ORDER BY r.topic, r.event_id  -- one order for all, so that two batches never wa
 ON CONFLICT DO NOTHING
 RETURNING topic, event_id
 """
+_KNOWN = """
+SELECT topic, event_id FROM bus.inbox
+JOIN unnest($2::text[], $3::text[]) AS r (topic, event_id) USING (topic, event_id) WHERE group_id = $1
+"""
+_DROP = "DELETE FROM bus.inbox WHERE (group_id, topic, event_id) = ($1, $2, $3)"
 _FORGET = """
 DELETE FROM bus.inbox WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM bus.inbox WHERE heard_at < now() - $1::interval LIMIT 10000))
@@ -26,6 +31,20 @@ async def take(connection: Connection, group: str, keys: Sequence[tuple[str, str
     topics, ids = zip(*keys, strict=True)
     rows = await connection.fetch(_TAKE, group, list(topics), list(ids))
     return {(row["topic"], row["event_id"]) for row in rows}
+
+
+async def known(connection: Connection, group: str, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the (topic, id) pairs that are entered."""
+    if not keys:
+        return set()
+    topics, ids = zip(*keys, strict=True)
+    rows = await connection.fetch(_KNOWN, group, list(topics), list(ids))
+    return {(row["topic"], row["event_id"]) for row in rows}
+
+
+async def drop(connection: Connection, group: str, key: tuple[str, str]) -> None:
+    """Take one entry out: its record is to be handled once more."""
+    await connection.execute(_DROP, group, *key)
 
 
 async def forget(connection: Connection, days: float) -> None:

@@ -7,16 +7,18 @@ there, an abandoned transaction leaves a memory adapter's state as it is, and ti
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from outrider_contracts import topics as registry
 from outrider_contracts.envelope import encode
 from outrider_contracts.event import Event
 
+from outrider_bus.again import Outcome
 from outrider_bus.health import Health
 from outrider_bus.memory_database import MemoryDatabase
 from outrider_bus.memory_groups import BatchGroup, Group, LaneGroup
 from outrider_bus.outgoing import OutboxRow
-from outrider_bus.ports import BatchHandler, Lane, LaneHandler
+from outrider_bus.ports import BatchHandler, Lane, LaneHandler, NeverAgain
 from outrider_bus.records import Decoder, RawHeaders, RawRecord, cloud_event
 
 
@@ -42,9 +44,12 @@ class MemoryBus:
         lane: Lane,
         concurrency: int = 32,  # noqa: ARG002 - one at a time here
         decode: Decoder = cloud_event,
+        never_again: NeverAgain = MappingProxyType({}),
     ) -> None:
         """As `Bus.lanes`."""
-        made = LaneGroup(group, topics, "", decode, self.database, self._dead_letters, handlers, lane, self._tries)
+        made = LaneGroup(
+            group, topics, "", decode, never_again, self.database, self._dead_letters, handlers, lane, self._tries
+        )
         self._groups.append(made)
 
     def batches(
@@ -57,11 +62,13 @@ class MemoryBus:
         pattern: str = "",
         decode: Decoder = cloud_event,
         max_records: int = 500,
+        never_again: NeverAgain = MappingProxyType({}),
     ) -> None:
         """As `Bus.batches`."""
         made = BatchGroup(
-            group, topics, pattern, decode, self.database, self._dead_letters, frozenset(types), handler, max_records
-        )
+            group, topics, pattern, decode, never_again, self.database, self._dead_letters, frozenset(types), handler,
+            max_records,
+        )  # fmt: skip
         self._groups.append(made)
 
     async def start(self) -> None:
@@ -95,6 +102,11 @@ class MemoryBus:
         """Try again what waits for an outside system."""
         for group in self._groups:
             await group.work()
+
+    async def handle_again(self, group: str, record: RawRecord, *, scope: str, forget: bool = False) -> Outcome:
+        """As `Bus.handle_again`; what lies in the log is in `log`."""
+        [found] = [each for each in self._groups if each.name == group]
+        return await found.handle_again(record, scope=scope, forget=forget)
 
     async def retry_parked(self) -> None:
         """Let the time pass after which each sick lane tries its first record again."""

@@ -2,16 +2,27 @@
 
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 from outrider_contracts.envelope import UndecodableError
 from outrider_contracts.event import Event
 
+from outrider_bus.again import DONE, KNOWN, Outcome, judge
 from outrider_bus.deadletters import Why, dead_letter, inbox_id
 from outrider_bus.memory_database import MemoryDatabase, MemoryTx
-from outrider_bus.ports import BatchHandler, Heard, Lane, LaneHandler, RefusedError, Tx, UnavailableError
+from outrider_bus.ports import (
+    BatchHandler,
+    Begin,
+    Heard,
+    Lane,
+    LaneHandler,
+    NeverAgain,
+    RefusedError,
+    Tx,
+    UnavailableError,
+)
 from outrider_bus.records import Decoder, RawRecord, read
 
 
@@ -27,10 +38,12 @@ class Group:
     topics: Sequence[str]
     pattern: str
     decoder: Decoder
+    never_again: NeverAgain
     database: MemoryDatabase
     dead_letters: str
     pending: deque[RawRecord] = field(default_factory=deque, init=False)
     inbox: set[tuple[str, str]] = field(default_factory=set, init=False)
+    scopes: dict[str, set[tuple[str, str]]] = field(default_factory=dict, init=False)
 
     def feed(self, records: Sequence[RawRecord]) -> None:
         """Queue what this group is subscribed to."""
@@ -41,6 +54,36 @@ class Group:
     async def work(self) -> None:
         """Work off what is queued, up to what an outside system can't take now."""
         raise NotImplementedError
+
+    @property
+    def hears(self) -> Collection[type[Event]]:
+        """The types it handles."""
+        raise NotImplementedError
+
+    async def attempt(self, heard: Heard[Event], begin: Begin) -> None:
+        """Give one fact to its handler."""
+        raise NotImplementedError
+
+    async def handle_again(self, record: RawRecord, *, scope: str, forget: bool) -> Outcome:
+        """Give *record* to the handlers once more, under inbox *scope*."""
+        heard = judge(record, self.decoder, self.hears, self.never_again)
+        if isinstance(heard, Outcome):
+            return heard
+        done = self.inbox if scope == self.name else self.scopes.setdefault(scope, set())
+        key = (record.topic, heard.envelope.id)
+        if key in done and not forget:
+            return KNOWN
+        try:
+            await self.attempt(heard, lambda: self.database.begin(heard))
+        except RefusedError as refusal:
+            done.add(key)
+            return Outcome("refused", str(refusal))
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in the real one: it is the record's outcome
+            return Outcome("failed", f"{type(error).__name__}: {error}")
+        done.add(key)
+        return DONE
 
     async def retry_parked(self) -> None:
         """Only lanes park."""
@@ -72,6 +115,14 @@ class BatchGroup(Group):
     types: frozenset[type[Event]]
     handler: BatchHandler
     max_records: int
+
+    @property
+    def hears(self) -> Collection[type[Event]]:
+        return self.types
+
+    async def attempt(self, heard: Heard[Event], begin: Begin) -> None:
+        async with begin() as tx:
+            await self.handler([heard], tx)
 
     async def work(self) -> None:
         while self.pending:
@@ -117,6 +168,13 @@ class LaneGroup(Group):
     lane: Lane
     tries: int
     sick: dict[str, deque[tuple[RawRecord, int]]] = field(default_factory=dict, init=False)
+
+    @property
+    def hears(self) -> Collection[type[Event]]:
+        return self.handlers.keys()
+
+    async def attempt(self, heard: Heard[Event], begin: Begin) -> None:
+        await self.handlers[type(heard.event)](heard, begin)
 
     async def work(self) -> None:
         while self.pending:

@@ -73,7 +73,7 @@ class Poller:
 
     def _take(self, read: Iterable[tuple[TopicPartition, Sequence[Any]]]) -> None:
         assignment = self._current()
-        records = [_raw(partition, record) for partition, found in read for record in found]
+        records = [raw(partition, record) for partition, found in read for record in found]
         for record in records:
             assignment.feed(record)
         self._feed(records)
@@ -117,7 +117,8 @@ class Poller:
         return True
 
 
-def _raw(partition: TopicPartition, record: Any) -> RawRecord:
+def raw(partition: TopicPartition, record: Any) -> RawRecord:
+    """A record as the consumer gives it, as ours."""
     at = datetime.fromtimestamp(min(max(record.timestamp, 0), _LAST_INSTANT) / 1000, UTC)
     headers = tuple(record.headers)
     return RawRecord(partition.topic, partition.partition, record.offset, at, record.key, record.value, headers)

@@ -13,6 +13,9 @@
   connection): wait and try again for as long as it takes, never a dead letter. StaleEpochError: what was done is not
   kept; tried again while the partition is still ours. Anything else: `lanes` parks the lane in the database and tries
   five times in two minutes, then gives the record up; `batches` finds the record at fault and gives it up at once.
+* **Handled again** (replay, redrive): the same handlers, told by `Heard.replayed`, under an inbox scope of the
+  operator's choice. It is a second reader: no order with what the group hears meanwhile, nothing is parked, nothing
+  becomes a dead letter, and facts that a group has declared in `never_again` are left out.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -62,11 +65,12 @@ class Origin:
 
 @dataclass(frozen=True)
 class Heard(Generic[E]):
-    """A fact with its attributes and its place in the log."""
+    """A fact with its attributes and its place in the log. `replayed`: an operator has it handled once more."""
 
     event: E
     envelope: Envelope
     origin: Origin
+    replayed: bool = False
 
 
 class Tx(Protocol):
@@ -111,6 +115,10 @@ LaneHandler = Callable[[Heard[Event], Begin], Awaitable[None]]
 """Hears one record: outside effects first (idempotent), then one `async with begin() as tx`, or none where there is
 nothing to do."""
 
+NeverAgain: TypeAlias = Mapping[type[Event], str]
+"""Facts a group never handles again at an operator's word, each with the reason: what ends in a deletion or changes a
+tenant is done once, when it is said."""
+
 Lane = Callable[[Event], str]
 """Names the lane of a fact; facts of one lane are handled in order, one at a time."""
 
@@ -127,6 +135,7 @@ class Hearing(Protocol):
         lane: Lane,
         concurrency: int = 32,
         decode: "Decoder" = ...,
+        never_again: NeverAgain = ...,
     ) -> None:
         """Hear *topics* record by record, in order per lane, up to *concurrency* lanes at once."""
 
@@ -140,5 +149,6 @@ class Hearing(Protocol):
         pattern: str = "",
         decode: "Decoder" = ...,
         max_records: int = 500,
+        never_again: NeverAgain = ...,
     ) -> None:
         """Hear *topics*, or all that match *pattern*, with one transaction for up to *max_records*."""
