@@ -9,7 +9,8 @@ from tests.riding import flown, ride
 __all__ = ["flown", "ride"]
 
 # A test says what its settings are; those of the person who runs it must not leak in.
-for name in [name for name in os.environ if name.startswith(("TENANCY_", "STORAGE_", "LINEAGE_", "SWEEP_", "AWS_"))]:
+_SETTINGS = ("TENANCY_", "STORAGE_", "LINEAGE_", "SWEEP_", "AWS_", "OTEL_")
+for name in [name for name in os.environ if name.startswith(_SETTINGS)]:
     del os.environ[name]
 
 

@@ -16,12 +16,14 @@ def url(stack: Stack, service: str) -> str:
 def environment(stack: Stack, service: str) -> dict[str, str]:
     """The whole environment of *service*: what all are told, its own part, and what the caller sets beyond that.
 
-    A variable with the service's prefix in the caller's environment (STORAGE_GRACE_SECONDS=5) wins.
+    A variable with the service's prefix in the caller's environment (STORAGE_GRACE_SECONDS=5) wins. OpenTelemetry's
+    own variables (OTEL_…) are passed on, but for the one name that they would all bear.
     """
     own = {"tenancy": _tenancy, "storage": _storage, "lineage": _lineage, "sweep": _sweep}[service]
     prefix = f"{service.upper()}_"
     told = {**_common(stack, service), **own(stack)}
-    chosen = {name: value for name, value in os.environ.items() if name.startswith(prefix)}
+    chosen = {name: value for name, value in os.environ.items() if name.startswith((prefix, "OTEL_"))}
+    chosen.pop("OTEL_SERVICE_NAME", None)
     return {
         **_everywhere(),
         **{f"{prefix}{name}": value for name, value in told.items()},

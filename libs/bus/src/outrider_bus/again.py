@@ -11,7 +11,7 @@ from typing import Literal
 from outrider_contracts.envelope import UndecodableError
 from outrider_contracts.event import Event
 
-from outrider_bus import inbox
+from outrider_bus import inbox, telemetry
 from outrider_bus.database import PostgresDatabase, is_away, is_worth_repeating
 from outrider_bus.groups import Group
 from outrider_bus.ports import Heard, NeverAgain, RefusedError, StaleEpochError, Tx, UnavailableError
@@ -30,10 +30,6 @@ class Outcome:
 
 
 DONE, KNOWN, SKIPPED = Outcome("done"), Outcome("known"), Outcome("skipped")
-
-
-class _AlreadyDone(Exception):
-    """The inbox knows this record."""
 
 
 def judge(
@@ -65,18 +61,19 @@ async def handle_again(
 
     @asynccontextmanager
     async def transaction() -> AsyncIterator[Tx]:
-        async with database.begin(heard) as tx:
+        async with database.begin(traced) as tx:
             if forget:
                 await inbox.drop(tx.connection, scope, key)
             if not await inbox.take(tx.connection, scope, [key]):
-                raise _AlreadyDone
+                raise inbox.AlreadyDone
             yield tx
 
     try:
         if not forget and await known(database, scope, [key]):
             return KNOWN  # asked before: a lane's handler does its outside effects before it begins
-        await _handle(group, heard, transaction)
-    except _AlreadyDone:
+        with telemetry.processing(scope, heard) as traced:
+            await _handle(group, traced, transaction)
+    except inbox.AlreadyDone:
         return KNOWN
     except RefusedError as refusal:
         return Outcome("refused", str(refusal))

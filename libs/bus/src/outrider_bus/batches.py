@@ -9,7 +9,7 @@ import structlog
 from outrider_contracts.envelope import UndecodableError
 from outrider_contracts.event import Event
 
-from outrider_bus import inbox
+from outrider_bus import inbox, telemetry
 from outrider_bus.assignment import Assignment
 from outrider_bus.counters import Counters
 from outrider_bus.database import OutboxTx, PostgresDatabase, is_away, is_worth_repeating
@@ -71,7 +71,8 @@ class BatchTx:
 
     async def _handle(self, fresh: Sequence[Heard[Event]], tx: OutboxTx) -> None:
         try:
-            await self.handler(fresh, tx)
+            with telemetry.processing_batch(self.group, fresh) as facts:
+                await self.handler(facts, tx)
         except RefusedError as refusal:
             if len(fresh) > 1:  # a refusal is about one record; what it interrupted must not be kept half done
                 raise _RefusedAmongOthers from refusal

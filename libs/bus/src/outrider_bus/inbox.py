@@ -24,6 +24,10 @@ DELETE FROM bus.inbox WHERE ctid = ANY (ARRAY(
 """
 
 
+class AlreadyDone(Exception):
+    """The inbox knows this record: there is nothing to do."""
+
+
 async def take(connection: Connection, group: str, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Enter (topic, id) pairs; gives those that are new. Undone with the transaction."""
     if not keys:

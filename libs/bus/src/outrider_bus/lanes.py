@@ -12,7 +12,7 @@ import structlog
 from outrider_contracts.envelope import UndecodableError
 from outrider_contracts.event import Event
 
-from outrider_bus import inbox, parking
+from outrider_bus import inbox, parking, telemetry
 from outrider_bus.assignment import Assignment
 from outrider_bus.counters import Counters
 from outrider_bus.database import OutboxTx, PostgresDatabase
@@ -22,10 +22,6 @@ from outrider_bus.records import Decoder, RawRecord, read
 
 _LOG = structlog.get_logger()
 _LONGEST_LANE = 500
-
-
-class _AlreadyDone(Exception):
-    """The inbox knows this record."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +57,12 @@ class KeyLanes:
             return
 
         def begin() -> AbstractAsyncContextManager[Tx]:
-            return self._transaction(job, assignment, parked)
+            return self._transaction(job, heard, assignment, parked)
 
         try:
-            await self.handlers[type(job.heard.event)](job.heard, begin)
-        except _AlreadyDone:
+            with telemetry.processing(self.group, job.heard) as heard:
+                await self.handlers[type(heard.event)](heard, begin)
+        except inbox.AlreadyDone:
             pass
         except RefusedError as refusal:
             _LOG.info("refused", group=self.group, event_id=job.heard.envelope.id, reason=str(refusal))
@@ -100,10 +97,12 @@ class KeyLanes:
             await parking.remove(tx.connection, seq)
 
     @asynccontextmanager
-    async def _transaction(self, job: "Job", assignment: Assignment, parked: int | None) -> AsyncIterator[OutboxTx]:
-        async with self.database.begin(job.heard) as tx:
+    async def _transaction(
+        self, job: "Job", heard: Heard[Event], assignment: Assignment, parked: int | None
+    ) -> AsyncIterator[OutboxTx]:
+        async with self.database.begin(heard) as tx:
             if not await inbox.take(tx.connection, self.group, [(job.record.topic, job.inbox_id)]):
-                raise _AlreadyDone
+                raise inbox.AlreadyDone
             if parked is not None:
                 await parking.remove(tx.connection, parked)
             yield tx

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from outrider_contracts.envelope import UndecodableError
 from outrider_contracts.event import Event
 
+from outrider_bus import telemetry
 from outrider_bus.again import DONE, KNOWN, Outcome, judge
 from outrider_bus.deadletters import Why, dead_letter, inbox_id
+from outrider_bus.inbox import AlreadyDone
 from outrider_bus.memory_database import MemoryDatabase, MemoryTx
 from outrider_bus.ports import (
     BatchHandler,
@@ -24,10 +26,6 @@ from outrider_bus.ports import (
     UnavailableError,
 )
 from outrider_bus.records import Decoder, RawRecord, read
-
-
-class _AlreadyDone(Exception):
-    """The inbox knows this record."""
 
 
 @dataclass
@@ -146,7 +144,8 @@ class BatchGroup(Group):
             return
         try:
             async with self.database.begin() as tx:
-                await self.handler([heard for _, heard in fresh.values()], tx)
+                with telemetry.processing_batch(self.name, [heard for _, heard in fresh.values()]) as facts:
+                    await self.handler(facts, tx)
         except UnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - as in the real one: told apart, then given up
@@ -222,7 +221,7 @@ class LaneGroup(Group):
         @asynccontextmanager
         async def begin() -> AsyncIterator[MemoryTx]:
             if key in self.inbox:
-                raise _AlreadyDone
+                raise AlreadyDone
             try:
                 async with self.database.begin(heard) as tx:
                     yield tx
@@ -235,8 +234,9 @@ class LaneGroup(Group):
             return begin()
 
         try:
-            await self.handlers[type(heard.event)](heard, opened)
-        except (_AlreadyDone, RefusedError):
+            with telemetry.processing(self.name, heard) as heard:
+                await self.handlers[type(heard.event)](heard, opened)
+        except (AlreadyDone, RefusedError):
             return None
         except UnavailableError:
             raise

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from outrider_contracts import topics
 from outrider_contracts.envelope import encode
 from outrider_contracts.event import Event
+from outrider_contracts.tracing import run_traceparent
 
+from outrider_bus import telemetry
 from outrider_bus.ports import Heard
 
 
@@ -31,8 +33,10 @@ class Outgoing:
 
     async def say(self, *events: Event, cause: Heard[Event] | None = None, team_copies: bool = False) -> None:
         because = cause or self._cause
-        causation, trace = (because.envelope.id, because.envelope.traceparent) if because else ("", "")
+        causation, parent = (because.envelope.id, because.envelope.traceparent) if because else ("", "")
+        parent = parent or telemetry.current()
         for event in events:
+            trace = telemetry.said(event, parent or run_traceparent(event.traced_run()))
             record = encode(event, source=self._source, causationid=causation, traceparent=trace)
             self.events.append(event)
             for topic in [record.topic, *([topics.team_events(event.team_id())] if team_copies else [])]:

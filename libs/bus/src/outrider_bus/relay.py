@@ -18,7 +18,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from outrider_bus import inbox, outbox
+from outrider_bus import inbox, outbox, telemetry
 from outrider_bus.kafka import KafkaAddress, make_producer
 from outrider_bus.outbox import Said
 from outrider_bus.routes import Routes
@@ -143,7 +143,7 @@ class Relay:
         except Exception as error:  # noqa: BLE001 - judged with the others, when all have been waited for
             future = asyncio.get_running_loop().create_future()
             future.set_exception(error)
-        return future
+        return telemetry.sent(row, future)
 
     async def _refused(self, connection: Any, said: Said, error: BaseException) -> None:
         if isinstance(error, TopicAuthorizationFailedError | UnknownTopicOrPartitionError):

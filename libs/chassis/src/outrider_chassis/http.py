@@ -6,9 +6,11 @@ from typing import Annotated, Protocol
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
 from outrider_bus.ports import UnavailableError
 from outrider_contracts.http import Problem
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from outrider_chassis.callers import Caller, Role
 from outrider_chassis.tokens import KeySet, TokenRefused
@@ -79,7 +81,9 @@ def admit(app: FastAPI, admits: Admits) -> None:
 
 def make_app(name: str, keys: KeySet, health: Callable[[], Healthy]) -> FastAPI:
     """An application with health routes and problem answers; routes are added by the service."""
-    app = FastAPI(title=f"outrider {name}", docs_url="/docs", redoc_url=None)
+    # FastAPI makes a span of each request where the process has a tracer, and reads `traceparent`
+    spans = TelemetryConfig(metrics=False, logs=False, operation_spans=False, exclude=_is_looked_at_often)
+    app = FastAPI(title=f"outrider {name}", docs_url="/docs", redoc_url=None, telemetry=spans)
     app.state.keys, app.state.admits = keys, None
 
     @app.get("/health/live", include_in_schema=False)
@@ -110,6 +114,10 @@ def make_app(name: str, keys: KeySet, health: Callable[[], Healthy]) -> FastAPI:
         return _answer(422, Problem(code="invalid_request", message=faults, fix=f"see {app.docs_url}"))
 
     return app
+
+
+def _is_looked_at_often(scope: Scope) -> bool:
+    return str(scope.get("path", "")).startswith(("/health/", "/metrics"))
 
 
 def _answer(status: int, problem: Problem) -> JSONResponse:

@@ -13,7 +13,9 @@ from typing import Generic, TypeVar
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from opentelemetry import trace
 from outrider_bus import MIGRATIONS as BUS_MIGRATIONS
+from outrider_bus import telemetry
 from outrider_bus.bus import Bus
 from outrider_bus.kafka import KafkaAddress
 
@@ -23,6 +25,7 @@ from outrider_chassis.logs import configure_logging
 from outrider_chassis.migrations import CHASSIS_MIGRATIONS, migrate
 from outrider_chassis.settings import ServiceSettings, secret
 from outrider_chassis.tokens import KeySet
+from outrider_chassis.tracing import tracer_provider
 
 S = TypeVar("S", bound=ServiceSettings)
 _log = structlog.stdlib.get_logger(__name__)
@@ -49,6 +52,7 @@ def run(settings: S, *, name: str, migrations: Path, wire: Callable[[Resources[S
 async def serve(settings: S, *, name: str, migrations: Path, wire: Callable[[Resources[S]], Awaitable[None]]) -> None:
     """The same inside a running loop: open, migrate, wire, start the bus, serve HTTP, drain."""
     async with AsyncExitStack() as stack:
+        _trace(name, stack)
         pool = await open_pool(settings.database_url, settings.database_password_file, size=settings.database_pool_size)
         stack.push_async_callback(pool.close)
         await migrate(pool, [("bus", BUS_MIGRATIONS), ("chassis", CHASSIS_MIGRATIONS), (name, migrations)])
@@ -70,6 +74,14 @@ async def serve(settings: S, *, name: str, migrations: Path, wire: Callable[[Res
             starting.result()
         await bus.stop()
     _log.info("service stopped")
+
+
+def _trace(name: str, stack: AsyncExitStack) -> None:
+    """Make spans where the environment asks for them; those of the last seconds are sent at the end."""
+    if provider := tracer_provider(name):
+        trace.set_tracer_provider(provider)
+        telemetry.trace_with(trace.get_tracer("outrider"))
+        stack.push_async_callback(asyncio.to_thread, provider.shutdown)
 
 
 def kafka_address(settings: ServiceSettings) -> KafkaAddress:

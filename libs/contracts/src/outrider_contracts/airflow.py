@@ -19,6 +19,9 @@ class AirflowEvent(Event):
 
     topic: ClassVar[str] = "outrider.airflow.v1"
 
+    def traced_run(self) -> str:
+        return self.key()
+
 
 class GraphDeclared(AirflowEvent):
     """What the tasks of one DAG version declare, in chunks; said under the key of the first run that needs it.

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from outrider_contracts.event import Event
 from outrider_contracts.events import event_types
+from outrider_contracts.tracing import run_traceparent
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -47,7 +48,10 @@ class Record:
 
 
 def encode(event: Event, *, source: str, causationid: str = "", traceparent: str = "") -> Record:
-    """Spell *event* for Kafka. Equal events give equal ids and equal values, whoever spells them."""
+    """Spell *event* for Kafka. Equal events give equal ids and equal values, whoever spells them.
+
+    Without a *traceparent* a fact of a run is told in the run's own trace.
+    """
     attributes = {
         "ce_specversion": "1.0",
         "ce_id": event.id,
@@ -61,8 +65,8 @@ def encode(event: Event, *, source: str, causationid: str = "", traceparent: str
         attributes["ce_time"] = occurred.isoformat().replace("+00:00", "Z")
     if causationid:
         attributes["ce_causationid"] = causationid
-    if traceparent:
-        attributes["traceparent"] = traceparent
+    if trace := traceparent or run_traceparent(event.traced_run()):
+        attributes["traceparent"] = trace
     headers = tuple((name, value.encode()) for name, value in attributes.items())
     return Record(event.topic, event.key(), event.model_dump_json(by_alias=True).encode(), headers)
 

@@ -42,6 +42,9 @@ class EnvironmentEvent(Event):
 
     topic: ClassVar[str] = "outrider.environments.v1"
 
+    def traced_run(self) -> str:
+        return self.key()
+
 
 class EnvironmentReady(EnvironmentEvent):
     """The task's place is there and its resolvable inputs are resolved. `try_number` 0: made ahead of the first try."""

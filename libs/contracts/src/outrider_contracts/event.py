@@ -42,6 +42,10 @@ class Event(Model):
         """The team the fact concerns."""
         return self.key().split("/", 1)[0]
 
+    def traced_run(self) -> str:
+        """Record key of the run that the fact is a part of, whose trace it belongs to; "" where it is no run's."""
+        return ""
+
     def occurred_at(self) -> datetime | None:
         """When it happened, as its source records it; None where the fact has no time of its own."""
         return None
