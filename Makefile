@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-unit test-integration test-e2e bench check
+.PHONY: help demo up down test test-unit test-integration test-e2e bench bench-bus check
 
 # brings .venv up to date first; stops make where that fails
 SETUP = uv=$$(deploy/local/bootstrap) &&
@@ -39,6 +39,10 @@ test-e2e: ## the whole stack with Airflow, ridden end to end, and its parts kill
 bench: ## the numbers of the README, on the running stack
 	@$(RUN) python benchmarks/environment_ready.py
 	@$(RUN) python benchmarks/listener.py
+
+bench-bus: ## the bus beside raw clients, FastStream and loops by hand, on a Kafka and PostgreSQL of its own
+	@$(RUN) python -m outrider_local.prerequisites java maven
+	@$(RUN) python -m benchmarks.bus
 
 check: ## format, lint, types, layers, dependencies, locks, schemas
 	@$(SETUP) UV=$$uv deploy/local/check
