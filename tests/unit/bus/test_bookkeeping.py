@@ -24,7 +24,7 @@ def test_only_what_lies_below_all_open_records_may_be_committed(
     tracker = OffsetTracker()
     fed = sorted(offsets)
     for offset in fed:
-        tracker.feed(offset)
+        tracker.feed(offset, AT)
     done: set[int] = set()
 
     for offset in data.draw(st.permutations(fed)):

@@ -1,11 +1,22 @@
 """What one consumer holds between two rebalances: partitions, progress, whether it still counts."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
 from aiokafka import TopicPartition
 
 from outrider_bus.offsets import OffsetTracker
 from outrider_bus.records import RawRecord
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far a partition's log is ahead of what is worked off. `oldest` was said when the record was, that holds the
+    watermark; None where all that was read is done."""
+
+    records: int
+    oldest: datetime | None
 
 
 class Assignment:
@@ -20,7 +31,7 @@ class Assignment:
 
     def feed(self, record: RawRecord) -> None:
         """A record was read."""
-        self.trackers[TopicPartition(record.topic, record.partition)].feed(record.offset)
+        self.trackers[TopicPartition(record.topic, record.partition)].feed(record.offset, record.timestamp)
 
     def done(self, record: RawRecord) -> None:
         """A record is worked off for good."""
@@ -39,3 +50,8 @@ class Assignment:
     def in_flight(self) -> int:
         """Records handed out and not yet below a watermark."""
         return sum(tracker.in_flight for tracker in self.trackers.values())
+
+    @property
+    def watermark_age(self) -> float:
+        """For how many seconds the low watermark of some partition has not moved although there is work."""
+        return max((tracker.watermark_age for tracker in self.trackers.values()), default=0.0)

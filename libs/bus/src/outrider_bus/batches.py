@@ -1,6 +1,7 @@
 """BatchTx: a batch of records, one PostgreSQL transaction (inbox, effect, outbox), then the Kafka commit."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -142,7 +143,10 @@ class BatchRunner:
                 await self._arrived.wait()
                 continue
             batch = [self._waiting.popleft() for _ in range(min(self._max_records, len(self._waiting)))]
+            began = time.monotonic()
             if await self._persist(batch, assignment, alone=False):
+                self._work.counters.batch_records.add(len(batch))
+                self._work.counters.seconds.add(time.monotonic() - began)
                 for record in batch:
                     assignment.done(record)
                 self._progress()

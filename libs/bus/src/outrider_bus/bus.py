@@ -69,7 +69,7 @@ class Bus:
         def runner(progress: Callable[[], None]) -> Runner:
             return LaneRunner(work, concurrency=concurrency, timing=self._timing, progress=progress)
 
-        reader = self._reader(group, topics, "", runner)
+        reader = self._reader(counters, topics, "", runner)
         self._groups[group] = Group(
             group, tuple(topics), "", frozenset(handlers), never_again, decode, counters, reader,
             lane_handlers=handlers, lane=lane, at_once=concurrency,
@@ -94,7 +94,7 @@ class Bus:
         def runner(progress: Callable[[], None]) -> Runner:
             return BatchRunner(work, max_records=max_records, timing=self._timing, progress=progress)
 
-        reader = self._reader(group, topics, pattern, runner)
+        reader = self._reader(counters, topics, pattern, runner)
         self._groups[group] = Group(
             group, tuple(topics), pattern, frozenset(types), never_again, decode, counters, reader,
             batch_handler=handler, at_once=max_records,
@@ -151,10 +151,12 @@ class Bus:
                 "assigned": s.is_assigned,
                 "partitions": len(s.assignment.partitions),
                 "in_flight": s.assignment.in_flight,
+                "watermark_age": round(s.assignment.watermark_age, 3),
                 "paused": s.assignment.paused,
                 "waiting": c.is_waiting,
                 "skipped": c.skipped,
                 "retries": c.retries,
+                "parked_lanes": c.parked_lanes,
                 "dead_letters": c.dead_letters,
                 "broken": c.broken,
             }
@@ -162,7 +164,7 @@ class Bus:
         }
         detail["relay"] = {"active": self._relay.active, "error": self._relay.error}
         return Health(
-            ready=self._running and all(s.is_assigned for s in subscriptions),
+            ready=self._running and all(s.is_assigned and s.is_moving for s in subscriptions),
             alive=not broken and (polling or not self._running),
             detail=detail,
         )
@@ -176,10 +178,13 @@ class Bus:
         return registry.dead_letters(self._service)
 
     def _reader(
-        self, group: str, topics: Sequence[str], pattern: str, runner: Callable[[Callable[[], None]], Runner]
+        self, counters: Counters, topics: Sequence[str], pattern: str, runner: Callable[[Callable[[], None]], Runner]
     ) -> Subscription:
+        group = counters.group
         if bool(topics) == bool(pattern):
             raise ValueError(f"group {group} needs either topics or a pattern")
         if group in self._groups:
             raise ValueError(f"group {group} is declared already")
-        return Subscription(group=group, topics=topics, pattern=pattern, make_runner=runner, timing=self._timing)
+        return Subscription(
+            group=group, topics=topics, pattern=pattern, make_runner=runner, timing=self._timing, counters=counters
+        )

@@ -1,22 +1,45 @@
 """What a runner has done so far, for health and metrics."""
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from dataclasses import dataclass, field
 
 import structlog
 
 _LOG = structlog.get_logger()
+_RECORDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0)
+
+
+class Spread:
+    """How values are spread: how many were at most each bound (the last count: above all bounds), and their sum."""
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def add(self, value: float) -> None:
+        """One more."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
 
 
 @dataclass
 class Counters:
-    """Counts of one group since the process began."""
+    """Counts of one group since the process began; `parked_lanes` is how many lanes of ours are sick now."""
 
     group: str
     skipped: int = 0
     dead_letters: int = 0
     retries: int = 0
+    parked_lanes: int = 0
+    rebalances: int = 0
     is_waiting: bool = False
     broken: str = ""
+    batch_records: Spread = field(default_factory=lambda: Spread(_RECORDS))
+    """Records of each batch that was kept."""
+    seconds: Spread = field(default_factory=lambda: Spread(_SECONDS))
+    """How long each batch took, or each try of a lane's record."""
 
     def waits(self, why: str) -> None:
         """An outside system is away; said in the log once per outage."""

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Health:
-    """`ready`: every group has its partitions. `alive`: polling goes on and no worker broke. `detail`: per group."""
+    """`ready`: every group has its partitions and gets on with them. `alive`: polling goes on and no worker broke.
+
+    `detail`: per group.
+    """
 
     ready: bool
     alive: bool

@@ -1,6 +1,9 @@
 """How far a partition is worked off: pure bookkeeping, no I/O."""
 
+import time
 from collections import deque
+from collections.abc import Callable
+from datetime import datetime
 
 
 class OffsetTracker:
@@ -9,31 +12,43 @@ class OffsetTracker:
     Offsets of a log have gaps (compaction, transaction markers), so what was fed is remembered, nothing is counted.
     """
 
-    def __init__(self) -> None:
-        self._open: deque[int] = deque()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._open: deque[tuple[int, datetime]] = deque()
         self._done: set[int] = set()
-        self._watermark: int | None = None
+        self._clock = clock
+        self._moved = 0.0
+        self.committable: int | None = None
+        """The next offset a new reader should start at; None while nothing can be told."""
         self.last_fed: int | None = None
 
-    def feed(self, offset: int) -> None:
+    def feed(self, offset: int, said_at: datetime) -> None:
         """A record was handed out. Offsets come in rising order."""
-        self._open.append(offset)
+        if not self._open:
+            self._moved = self._clock()
+        self._open.append((offset, said_at))
         self.last_fed = offset
 
     def done(self, offset: int) -> None:
         """That record is worked off; the order of these calls does not matter."""
         self._done.add(offset)
-        while self._open and self._open[0] in self._done:
-            first = self._open.popleft()
+        if self._open and self._open[0][0] == offset:
+            self._moved = self._clock()
+        while self._open and self._open[0][0] in self._done:
+            first, _ = self._open.popleft()
             self._done.discard(first)
-            self._watermark = first + 1
-
-    @property
-    def committable(self) -> int | None:
-        """The next offset a new reader should start at; None while nothing can be told."""
-        return self._watermark
+            self.committable = first + 1
 
     @property
     def in_flight(self) -> int:
         """How many records were handed out above the watermark."""
         return len(self._open)
+
+    @property
+    def first_open(self) -> tuple[int, datetime] | None:
+        """Offset and time of the record that holds the watermark."""
+        return self._open[0] if self._open else None
+
+    @property
+    def watermark_age(self) -> float:
+        """For how many seconds the watermark has not moved although there is work; 0 where there is none."""
+        return self._clock() - self._moved if self._open else 0.0

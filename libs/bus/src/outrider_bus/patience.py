@@ -1,6 +1,7 @@
 """How lanes try and wait: an outage is waited out, book-keeping is never given up, everything ends with the shift."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -37,6 +38,7 @@ class Patience:
                 async with self._room:
                     if self.over.is_set():
                         raise Ended
+                    began = time.monotonic()
                     await act()
             except Ended:
                 raise
@@ -49,6 +51,7 @@ class Patience:
                 await self._rest(next(waits))
             else:
                 self._counters.goes_on()
+                self._counters.seconds.add(time.monotonic() - began)
                 return None
 
     async def surely(self, act: Callable[[], Awaitable[T]]) -> T:

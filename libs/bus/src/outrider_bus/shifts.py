@@ -119,6 +119,7 @@ class Shift:
 
     async def _find_parked(self) -> None:
         self._parked = await self._patience.surely(self._read_parked)
+        self._work.counters.parked_lanes = len(self._parked)
         for lane in self._parked:
             self._open(lane)
         self._parked_known.set()
@@ -144,6 +145,7 @@ class Shift:
         if failure := await self._patience.attempt(lambda: self._work.handle(job, self.assignment)):
             await self._park(lane, job, attempts=1, wait=self._timing.retry_delays[0], reason=_say(failure))
             self._parked.add(lane)
+            self._work.counters.parked_lanes = len(self._parked)
             _LOG.warning("lane parked", group=self._work.group, lane=lane, error=_say(failure))
         queue.jobs.popleft()
         self._done(job)
@@ -157,6 +159,7 @@ class Shift:
         first = await self._patience.surely(lambda: self._first(lane))
         if first is None:
             self._parked.discard(lane)
+            self._work.counters.parked_lanes = len(self._parked)
             _LOG.info("lane is well again", group=self._work.group, lane=lane)
         elif first.due_in > 0:
             with suppress(TimeoutError):

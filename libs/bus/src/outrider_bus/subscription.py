@@ -17,7 +17,8 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from outrider_bus.assignment import Assignment
+from outrider_bus.assignment import Assignment, Lag
+from outrider_bus.counters import Counters
 from outrider_bus.polling import ConsumerBroken, Poller
 from outrider_bus.records import RawRecord
 from outrider_bus.runner import Runner
@@ -37,6 +38,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         pattern: str,
         make_runner: Callable[[Callable[[], None]], Runner],
         timing: Timing,
+        counters: Counters,
     ) -> None:
         self.group = group
         self.topics = tuple(topics)
@@ -44,6 +46,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self.assignment = Assignment(())
         self._runner = make_runner(self.progress)
         self._timing = timing
+        self._counters = counters
         self._subscriber: Any = None
         self._tasks: list[asyncio.Task[None]] = []
         self._assigned = False
@@ -93,6 +96,26 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         """How long ago the last poll began."""
         return time.monotonic() - self._poller.last if self._poller else 0.0
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether no low watermark stands still over work in hand: an outage holds it, a parked lane never."""
+        return self.assignment.watermark_age < self._timing.stalled
+
+    def lag(self) -> dict[TopicPartition, Lag]:
+        """By partition, as far as Kafka has told us the end of its log."""
+        assignment, consumer = self.assignment, self._subscriber.consumer
+        if consumer is None or not assignment.active:
+            return {}
+        return {p: self._lag(consumer, p) for p in assignment.partitions & consumer.assignment()}
+
+    def _lag(self, consumer: Any, partition: TopicPartition) -> Lag:
+        held = self.assignment.trackers[partition].first_open
+        end = consumer.highwater(partition) or 0
+        if held:
+            return Lag(max(0, end - held[0]), held[1])
+        read = consumer._subscription.subscription.assignment.state_value(partition)  # `position` can only be awaited
+        return Lag(max(0, end - read.position) if read.has_valid_position else 0, None)
+
     # rebalancing: aiokafka awaits these while heartbeats go on; between them it hands out no records
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002 - eager: all of them
@@ -102,6 +125,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Start over with empty books; positions are the committed ones."""
+        self._counters.rebalances += 1
         self.assignment = Assignment(assigned)
         self._runner.assigned(self.assignment)
         self._assigned = True

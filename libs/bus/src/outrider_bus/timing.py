@@ -25,6 +25,8 @@ class Timing:
     """A relay that gave no sign for so long is taken for frozen, and another one takes over."""
     broken: float = 30.0
     """A consumer that fails at every poll for so long is made anew."""
+    stalled: float = 60.0
+    """A group whose low watermark stands still for so long over work in hand is not ready, whatever it waits for."""
     metadata_age: float = 2.0
     """How often topics are listed anew: a new team's inbox is heard within this and a join."""
     session: float = 30.0
