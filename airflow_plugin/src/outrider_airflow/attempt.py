@@ -10,6 +10,7 @@ from outrider_contracts.keys import TryKey
 
 from outrider_airflow import whose
 from outrider_airflow.errors import EnvironmentRefused
+from outrider_airflow.trace import traceparent
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Attempt:
     run_started_at: datetime
     run_after: datetime
     logical_date: datetime | None
+    traceparent: str = ""
 
     def ensure(self, declaration: TaskDeclaration) -> EnsureRequest:
         """Ask for its environment. An instance of a mapped task no longer knows that it is mapped: its index does."""
@@ -55,16 +57,18 @@ def attempt_of(context: Context) -> Attempt:
         )
     if run.start_date is None:
         raise EnvironmentRefused(f"run {run.run_id!r} of DAG {run.dag_id!r} has not started")
+    task = TryKey(
+        team=binding.team,
+        dag_id=task_instance.dag_id,
+        run_id=task_instance.run_id,
+        task_id=task_instance.task_id,
+        map_index=-1 if task_instance.map_index is None else task_instance.map_index,
+        try_number=task_instance.try_number,
+    )
     return Attempt(
-        task=TryKey(
-            team=binding.team,
-            dag_id=task_instance.dag_id,
-            run_id=task_instance.run_id,
-            task_id=task_instance.task_id,
-            map_index=-1 if task_instance.map_index is None else task_instance.map_index,
-            try_number=task_instance.try_number,
-        ),
+        task=task,
         run_started_at=run.start_date,
         run_after=run.run_after,
         logical_date=run.logical_date,
+        traceparent=traceparent(task_instance, task.record_key),
     )

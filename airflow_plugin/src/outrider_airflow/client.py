@@ -45,6 +45,8 @@ class StorageClient:
     """
 
     access: StorageAccess
+    traceparent: str = ""
+    """The trace in which storage tells what it does for the task."""
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=_ONE_ANSWER, trust_env=False))
     wait: Callable[[float], None] = time.sleep
     _token: str = field(default="", repr=False)
@@ -92,11 +94,14 @@ class StorageClient:
         return response
 
     def _send(self, url: str, body: Model, ends: float) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self._bearer(ends)}", "Content-Type": "application/json"}
+        if self.traceparent:
+            headers["traceparent"] = self.traceparent
         with _reaching(url):
             return self.http.post(
                 url,
                 content=body.model_dump_json(),
-                headers={"Authorization": f"Bearer {self._bearer(ends)}", "Content-Type": "application/json"},
+                headers=headers,
                 timeout=_timeout(ends),
             )
 

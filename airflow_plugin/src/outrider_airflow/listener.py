@@ -49,12 +49,12 @@ def on_dag_run_running(dag_run: Any) -> None:
         if settings().bootstrap_servers:
             from outrider_airflow import runs
 
-            _say_on(runs.declared(dag_run))
+            _say_on(runs.declared(dag_run), dag_run)
     with _quietly("run started"):
         if settings().bootstrap_servers:
             from outrider_airflow import runs
 
-            _say_on(runs.started(dag_run))
+            _say_on(runs.started(dag_run), dag_run)
 
 
 @hookimpl(tryfirst=True)
@@ -64,7 +64,7 @@ def on_dag_run_success(dag_run: Any) -> None:
         if settings().bootstrap_servers:
             from outrider_airflow import runs
 
-            _say_on(runs.finished(dag_run, "success"))
+            _say_on(runs.finished(dag_run, "success"), dag_run)
 
 
 @hookimpl(tryfirst=True)
@@ -74,7 +74,7 @@ def on_dag_run_failed(dag_run: Any) -> None:
         if settings().bootstrap_servers:
             from outrider_airflow import runs
 
-            _say_on(runs.finished(dag_run, "failed"))
+            _say_on(runs.finished(dag_run, "failed"), dag_run)
 
 
 @hookimpl(tryfirst=True)
@@ -82,10 +82,10 @@ def on_task_instance_running(task_instance: Any) -> None:
     """A try begins, in the task's process; its work waits for this hook."""
     with _quietly("task started"):
         if settings().bootstrap_servers:
-            from outrider_airflow import tries
+            from outrider_airflow import trace, tries
             from outrider_airflow.publisher import publisher
 
-            publisher().say(tries.started(task_instance), traceparent=_trace(task_instance))
+            publisher().say(tries.started(task_instance), traceparent=trace.airflows_own(task_instance))
 
 
 @hookimpl(tryfirst=True)
@@ -116,20 +116,21 @@ def _finish(task_instance: Any, state: Any, error: object) -> None:
 
     said = tries.finished(task_instance, state, error)
     if type(task_instance).__name__ != "RuntimeTaskInstance":
-        _say_on(said)
+        _say_on(said, task_instance)
         return
+    from outrider_airflow import trace
     from outrider_airflow.publisher import publisher
 
-    publisher().say(said, traceparent=_trace(task_instance))
+    publisher().say(said, traceparent=trace.airflows_own(task_instance))
     _settle()
 
 
-def _say_on(events: Any) -> None:
-    """Say *events* in a process that lives on: its keeper hears the broker's answers."""
-    from outrider_airflow import keeper
+def _say_on(events: Any, row: Any) -> None:
+    """Say *events* of *row* in a process that lives on: its keeper hears the broker's answers."""
+    from outrider_airflow import keeper, trace
     from outrider_airflow.publisher import publisher
 
-    publisher().say(events)
+    publisher().say(events, traceparent=trace.airflows_own(row))
     keeper.keep()
 
 
@@ -144,15 +145,11 @@ def _warm() -> None:
     """Load what every task needs, once: the scheduler's forks inherit it."""
     import confluent_kafka  # noqa: F401
 
-    from outrider_airflow import publisher, runs, tries  # noqa: F401
+    from outrider_airflow import publisher, runs, trace, tries  # noqa: F401
 
 
 def _is_task(component: object) -> bool:
     return type(component).__name__ == "TaskRunnerMarker"
-
-
-def _trace(task_instance: Any) -> str:
-    return str((getattr(task_instance, "context_carrier", None) or {}).get("traceparent", ""))
 
 
 @contextlib.contextmanager

@@ -63,7 +63,7 @@ class ExecutionEnvironmentMixin(BaseOperator):
     def execute(self, context: Context) -> Any:
         """Wait for the environment, run the job in it, seal what it wrote."""
         attempt = attempt_of(context)
-        with StorageClient(storage_access()) as storage:
+        with StorageClient(storage_access(), attempt.traceparent) as storage:
             environment = storage.ensure(attempt.ensure(declaration(self)), within=settings().ensure_timeout_seconds)
             self.log.info("Environment ready: %s", _told(environment))
             return self._sealed(attempt, storage, lambda: self.run_in(environment, attempt, storage, context))
@@ -71,7 +71,7 @@ class ExecutionEnvironmentMixin(BaseOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral (or fail, where the trigger did): the environment is that of before."""
         attempt, resume = attempt_of(context), super().resume_execution
-        with StorageClient(storage_access()) as storage:
+        with StorageClient(storage_access(), attempt.traceparent) as storage:
             return self._sealed(attempt, storage, lambda: resume(next_method, next_kwargs, context))
 
     def _sealed(self, attempt: Attempt, storage: StorageClient, run: Callable[[], Any]) -> Any:

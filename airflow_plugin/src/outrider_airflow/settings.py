@@ -36,6 +36,9 @@ class Settings:
     work_directory: str = ""
     """Where local jobs get their directories; empty: the system's place for temporary files."""
 
+    airflow_traces: bool = False
+    """Airflow's `[traces] otel_on`: its traces are gone on with; else each run has one that follows from its key."""
+
     @property
     def spool(self) -> Path:
         return Path(self.spool_directory)
@@ -57,5 +60,6 @@ def settings() -> Settings:
         **texts,
         bundle_teams=json.loads(said("bundle_teams", "{}")),
         ensure_timeout_seconds=float(said("ensure_timeout_seconds", str(plain.ensure_timeout_seconds))),
+        airflow_traces=conf.getboolean("traces", "otel_on", fallback=False),
         tag_binds=said("tag_binds", "False").lower() in ("true", "1", "yes", "t"),
     )

@@ -27,6 +27,7 @@ class StandIn:
         self.ready: dict[str, deque[Answer]] = {"ensure": deque(), "seal": deque(), "token": deque()}
         self.inputs: dict[str, Any] = {}
         self.tokens = 0
+        self.traces: list[str | None] = []
         self.mode: Mode = "files"
 
     @property
@@ -46,6 +47,7 @@ class StandIn:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.traces.append(self.headers.get("traceparent"))
                 status, answer = outer.answer(self.path, self.headers.get("Authorization", ""), body)
                 raw = json.dumps(answer).encode()
                 self.send_response(status)

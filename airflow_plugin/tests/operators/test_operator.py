@@ -20,6 +20,7 @@ from outrider_airflow.errors import EnvironmentRefused, JobFailed, JobKilled, Ou
 from outrider_contracts.environments import InputVersion, VersionKey
 from outrider_contracts.keys import TaskKey
 from outrider_contracts.places import generation_path, place
+from outrider_contracts.tracing import run_traceparent
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ORDERS_DB = "postgres://reader:pa%24%24@db.example.org:5432/orders?sslmode=require"
@@ -83,6 +84,16 @@ def sealed_orders(storage: StandIn, content: bytes) -> None:
     (storage.store / path / "_manifest.json").write_text(json.dumps(manifest))
     version = InputVersion(version=VersionKey(**producer.model_dump(), output="orders", generation=1), path=path)
     storage.inputs["orders"] = [version.model_dump(mode="json")]
+
+
+def test_storage_is_asked_in_the_trace_of_the_run(storage: StandIn) -> None:
+    """The token endpoint is not: it serves many tasks."""
+    task = operator(["true"])
+
+    execute(task)
+
+    expected = run_traceparent("ads/daily/r")
+    assert storage.traces == [None, expected, expected]
 
 
 def test_a_job_reads_its_input_and_writes_its_output(
