@@ -43,6 +43,8 @@ class Outgoing:
                 self.put(OutboxRow(topic, event.id, record.key.encode(), record.value, record.headers))
 
     async def say_raw(self, topic: str, key: str, value: bytes, headers: dict[str, str], id: str) -> None:
+        if parent := headers.get("traceparent"):
+            headers = {**headers, "traceparent": telemetry.said_raw(topic, id, parent)}
         spelt = tuple((name, text.encode()) for name, text in headers.items())
         self.put(OutboxRow(topic, id, key.encode(), value, spelt))
 

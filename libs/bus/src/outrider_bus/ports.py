@@ -83,13 +83,17 @@ class Tx(Protocol):
     async def say(self, *events: Event, cause: Heard[Event] | None = None, team_copies: bool = False) -> None:
         """Put facts into the outbox; `causationid` and `traceparent` are taken from *cause*.
 
-        Where a lane's `begin` opened the transaction, its record is the cause unless another is named. `team_copies`
-        puts a copy into the topic of the team that each one concerns; where that topic is absent or forbidden the
-        copies wait, and nothing else does.
+        Where a lane's `begin` opened the transaction, its record is the cause unless another is named. What has none
+        goes on in the trace that surrounds the caller, else in that of the run it is a part of. `team_copies` puts a
+        copy into the topic of the team that each one concerns; where that topic is absent or forbidden the copies
+        wait, and nothing else does.
         """
 
     async def say_raw(self, topic: str, key: str, value: bytes, headers: dict[str, str], id: str) -> None:
-        """Put a record that is no event of ours (OpenLineage JSON) into the outbox, once per *id*."""
+        """Put a record that is no event of ours (OpenLineage JSON) into the outbox, once per *id*.
+
+        A header `traceparent` names the trace it goes on in.
+        """
 
 
 class Database(Protocol):

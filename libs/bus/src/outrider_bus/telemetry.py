@@ -49,12 +49,12 @@ def processing_batch(group: str, facts: Sequence[Heard[Event]]) -> AbstractConte
 
 def said(event: Event, parent: str) -> str:
     """The `traceparent` that *event* leaves with, as a child of *parent*."""
-    if _tracer is None:
-        return parent
-    attributes = {**_of_event(event, event.id), **_kafka("create", event.topic)}
-    span = _tracer.start_span(f"create {event.type}", _context(parent), SpanKind.PRODUCER, attributes)
-    span.end()
-    return _spelt(span)
+    return parent if _tracer is None else _created(_tracer, event.type, event.topic, _of_event(event, event.id), parent)
+
+
+def said_raw(topic: str, id: str, parent: str) -> str:
+    """The same for a record that is no event of ours."""
+    return parent if _tracer is None else _created(_tracer, topic, topic, {"messaging.message.id": id}, parent)
 
 
 def sent(row: "OutboxRow", acknowledged: "asyncio.Future[Any]") -> "asyncio.Future[Any]":
@@ -79,6 +79,12 @@ def effect(name: str, run: str, **attributes: str) -> AbstractContextManager[obj
         return nullcontext()
     about = {"outrider.team": run.split("/", 1)[0], **{f"outrider.{key}": value for key, value in attributes.items()}}
     return _span(_tracer, name, SpanKind.INTERNAL, run_traceparent(run), about)
+
+
+def _created(tracer: Tracer, what: str, topic: str, about: dict[str, Any], parent: str) -> str:
+    span = tracer.start_span(f"create {what}", _context(parent), SpanKind.PRODUCER, about | _kafka("create", topic))
+    span.end()
+    return _spelt(span)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Which facts lineage hears, and what it answers: it keeps them, then says what they make final."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from outrider_bus.ports import Heard, Tx
@@ -11,6 +11,7 @@ from outrider_contracts.environments import EnvironmentEvent
 from outrider_contracts.event import Event
 from outrider_contracts.keys import RunKey, TryKey
 from outrider_contracts.lineage import EdgeAdded, Node
+from outrider_contracts.tracing import run_traceparent
 
 from lineage.domain import schema
 from lineage.domain.facets import Json
@@ -29,6 +30,8 @@ OPENLINEAGE = "outrider.lineage.v1"
 
 
 OpenRecord = Callable[[Tx], Record]
+Traces = Mapping[str, str]
+"""By record key of a run: the trace in which it was heard of."""
 
 
 class Recorder:
@@ -46,8 +49,9 @@ class Recorder:
         changes = fold(self._names, (one.event for one in heard))
         new_edges = await self._open(tx).merge(changes)
         await self._tell_edges(tx, changes, new_edges, heard[0].origin.timestamp)
-        await self._tell_runs(tx, (_run_key(row) for row in changes.rows(schema.RUNS)))
-        await self._tell_tries(tx, (_try_key(row) for row in changes.rows(schema.TRIES)))
+        traces = {one.event.traced_run(): one.envelope.traceparent for one in heard}
+        await self._tell_runs(tx, (_run_key(row) for row in changes.rows(schema.RUNS)), traces)
+        await self._tell_tries(tx, (_try_key(row) for row in changes.rows(schema.TRIES)), traces)
 
     async def keep_reports(self, heard: Sequence[Heard[Event]], tx: Tx) -> None:
         """Merge what teams' own jobs reported. It is kept and answered, never passed on as our word."""
@@ -69,7 +73,7 @@ class Recorder:
         """Tell the ends whose seal has not come in time; gives how many tries were looked at."""
         due = await self._open(tx).take_due()
         if due:
-            await self._tell_tries(tx, due, waited=True)
+            await self._tell_tries(tx, due, {}, waited=True)
         return len(due)
 
     async def _tell_edges(self, tx: Tx, changes: Changes, new: Iterable[Edge], heard_at: datetime) -> None:
@@ -85,16 +89,16 @@ class Recorder:
             copied = await self._has_topics(said.team_id())
             await tx.say(said, team_copies=copied)
 
-    async def _tell_runs(self, tx: Tx, keys: Iterable[RunKey]) -> None:
+    async def _tell_runs(self, tx: Tx, keys: Iterable[RunKey], traces: Traces) -> None:
         record = self._open(tx)
         runs = await record.runs(keys)
         said = await record.said([run.ol_run_id for run in runs])
         sayings = {saying: run for run in runs for saying in plan_run_sayings(run, said[run.ol_run_id]).sayings}
         for saying in _in_order(await record.say_once(sayings)):
             run = sayings[saying]
-            await self._say(tx, run.run, saying, self._speaker.run_event(run, saying))
+            await self._say(tx, run.run, saying, self._speaker.run_event(run, saying), traces)
 
-    async def _tell_tries(self, tx: Tx, keys: Iterable[TryKey], *, waited: bool = False) -> None:
+    async def _tell_tries(self, tx: Tx, keys: Iterable[TryKey], traces: Traces, *, waited: bool = False) -> None:
         record = self._open(tx)
         tries = await record.tries(keys)
         said = await record.said([one.ol_run_id for one in tries])
@@ -102,14 +106,15 @@ class Recorder:
         sayings = {saying: one for one, plan in plans for saying in plan.sayings}
         for saying in _in_order(await record.say_once(sayings)):
             one = sayings[saying]
-            await self._say(tx, one.task, saying, self._speaker.try_event(one, saying))
+            await self._say(tx, one.task, saying, self._speaker.try_event(one, saying), traces)
         waiting = {one.task for one, plan in plans if plan.wait}
         await record.wait_for_seals(waiting, self._settle)
         await record.stop_waiting({one.task for one in tries} - waiting)
 
-    async def _say(self, tx: Tx, run: RunKey, saying: Saying, event: Json) -> None:
+    async def _say(self, tx: Tx, run: RunKey, saying: Saying, event: Json, traces: Traces) -> None:
         value = json.dumps(event, separators=(",", ":")).encode()
-        headers = {"content-type": "application/json"}
+        trace = traces.get(run.record_key) or run_traceparent(run.record_key)
+        headers = {"content-type": "application/json", "traceparent": trace}
         said_id = f"{saying.ol_run_id}/{saying.event_type}/{event['eventTime']}"
         key = self._speaker.key(run.team, run.dag_id)
         await tx.say_raw(OPENLINEAGE, key, value, headers, said_id)

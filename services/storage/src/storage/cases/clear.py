@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 import structlog
+from outrider_bus import telemetry
 from outrider_bus.ports import UnavailableError
 from outrider_contracts.environments import VersionCleared, VersionDoomed
 from outrider_contracts.keys import RunKey
@@ -34,7 +35,8 @@ async def doom_due(work: Work) -> int:
             await _wait(work, listed, verdict.why)
             continue
         for one in listed:
-            doomed += await _doom(work, one)
+            with telemetry.effect("doom version", run.record_key, path=one.path):
+                doomed += await _doom(work, one)
     return doomed
 
 
@@ -117,7 +119,8 @@ async def _remove(work: Work, listed: Listed) -> bool:
     if epoch is None:  # restored, or another instance is at it
         return True
     try:
-        removal = await work.store.objects.remove(listed.path)
+        with telemetry.effect("remove version", listed.version.record_key, path=listed.path):
+            removal = await work.store.objects.remove(listed.path)
     except (RemovalRefused, UnsafePath) as error:
         # stays "clearing" and is tried again after a while
         _log.error("version not removed", team=listed.version.team, path=listed.path, error=str(error))
