@@ -53,6 +53,9 @@ def rights() -> list[AclBinding]:
     for service in SERVICES:  # consumer groups, and transactions if it ever wants them
         bindings += _allow(service, ResourceType.GROUP, service, "READ", "DESCRIBE", prefixed=True)
     bindings += _allow("operator", ResourceType.GROUP, "outrider.", "READ", "DESCRIBE", prefixed=True)
+    # an operator sees whatever there is, also what the platform has not made; reading records is another right
+    bindings += _allow("operator", ResourceType.TOPIC, "*", "DESCRIBE", "DESCRIBE_CONFIGS")
+    bindings += _allow("operator", ResourceType.GROUP, "*", "DESCRIBE")
     for reader in ("lineage", "storage", "operator"):
         bindings += _allow(reader, ResourceType.TOPIC, _TEAMS, "READ", "DESCRIBE", prefixed=True)
     for writer in ("storage", "lineage"):

@@ -2,4 +2,15 @@
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="The bus: topics, groups, records, what is sick, what was given up.")
+from outrider_cli import events_groups, events_tail, events_topics
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The bus: topics, groups, records, what is sick, what was given up.",
+    rich_markup_mode=None,
+)
+
+app.command()(events_topics.topics)
+app.command()(events_groups.groups)
+app.command()(events_groups.lag)
+app.command()(events_tail.tail)

@@ -1,0 +1,38 @@
+"""What every command of `outrider events` begins with: the connection, and how a failure ends it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from outrider_cli.connection import Connection, NotConnected
+from outrider_cli.context import err, fail, home_of, stack_of
+from outrider_cli.events_broker import Broker
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@contextmanager
+def connected(context: typer.Context) -> Iterator[Connection]:
+    """The connection; NotConnected inside ends the command with status 1."""
+    try:
+        if "OUTRIDER_TENANCY_URL" not in os.environ:
+            stack_of(context)  # says so where there is none
+        yield Connection.find(home_of(context))
+    except NotConnected as error:
+        fail(NotConnected(escape(str(error))))
+
+
+@contextmanager
+def broker_of(context: typer.Context) -> Iterator[Broker]:
+    """Kafka under the operator's principal."""
+    with connected(context) as connection:
+        yield Broker(connection.kafka)
+
+
+def warn(message: str) -> None:
+    """Say on stderr what is missing from an answer that is given all the same."""
+    err.print(f"[yellow]note:[/] {escape(message)}", soft_wrap=True)

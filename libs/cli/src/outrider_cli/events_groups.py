@@ -1,0 +1,163 @@
+"""`outrider events groups | lag`: who reads what, and how far behind they are in records and seconds."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from outrider_cli.context import out
+from outrider_cli.events_broker import Broker, Group, Place
+from outrider_cli.events_context import AsJson, broker_of
+from outrider_cli.events_format import length, table
+from outrider_cli.events_times import times_at
+
+_BEHIND = 3
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far one group is in one partition."""
+
+    group: str
+    topic: str
+    partition: int
+    committed: int | None
+    end: int
+    records: int
+    seconds: float
+    """Age of the first record that is not committed; 0 where all are."""
+
+
+def groups(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show every consumer group: whose it is, its state, its members and what it reads.
+
+    \b
+    Examples:
+      outrider events groups
+      outrider events groups --json | jq -r '.[] | select(.state == "empty") | .name'
+    """
+    with broker_of(context) as broker:
+        found = broker.groups()
+    if as_json:
+        print(json.dumps([_plain(one) for one in found], indent=1))
+        return
+    shown = table("group", "owner", "state", "members", "topics")
+    for one in found:
+        colour = {"stable": "green", "empty": "yellow"}.get(one.state, "red")
+        members = ", ".join(f"{client} ({host}, {parts} parts)" for client, host, parts in one.members) or "none"
+        topics = one.topics or ["-"]
+        state = f"[{colour}]{one.state}[/]"
+        shown.add_row(escape(one.name), one.owner or "nobody's", state, escape(members), escape(topics[0]))
+        for topic in topics[1:]:
+            shown.add_row("", "", "", "", escape(topic))
+    out.print(shown)
+
+
+def lag(
+    context: typer.Context,
+    group: Annotated[list[str] | None, typer.Argument(help="Only these groups; all without.")] = None,
+    partitions: Annotated[bool, typer.Option("--partitions", help="Show also partitions that are not behind.")] = False,
+    max_records: Annotated[int | None, typer.Option(help="End with 3 where a group is further behind.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="End with 3 where a group is further behind.")] = None,
+    watch: Annotated[float | None, typer.Option(help="Look again every so many seconds, until Ctrl-C.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how far groups are behind: records not committed, and the age of the first of them.
+
+    Partitions that are behind are shown below their group. A group without members goes on being behind: see
+    `outrider events groups`.
+
+    \b
+    Examples:
+      outrider events lag
+      outrider events lag storage --partitions
+      outrider events lag --watch 2
+      outrider events lag --max-seconds 60 --max-records 10000 || page-somebody
+
+    Ends with 0; 1 where Kafka does not answer or a group is unknown; 3 where a group is further behind than allowed.
+    """
+    with broker_of(context) as broker:
+        found = measure(broker, group or ())
+        if watch is not None:
+            _watch(broker, group or (), watch, every_partition=partitions)
+            return
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], indent=1))
+    else:
+        out.print(lag_table(found, every_partition=partitions))
+    behind = [
+        name
+        for name, records, seconds in totals(found)
+        if (max_records is not None and records > max_records) or (max_seconds is not None and seconds > max_seconds)
+    ]
+    if behind:
+        raise typer.Exit(_BEHIND)
+
+
+def measure(broker: Broker, only: Sequence[str]) -> list[Lag]:
+    """The lag of every partition that the groups read."""
+    found = [
+        (group.name, place, committed) for group in broker.groups(only) for place, committed in group.committed.items()
+    ]
+    there = broker.partitions()
+    live = [(name, place, committed) for name, place, committed in found if place[1] < there.get(place[0], 0)]
+    ends = broker.ends({place for _, place, _ in live})
+    first = {(name, place): max(ends[place][0], committed or 0) for name, place, committed in live}
+    times: dict[tuple[str, Place], datetime] = {}
+    for name in {name for name, _ in first}:
+        behind = {place: at for (owner, place), at in first.items() if owner == name and at < ends[place][1]}
+        times |= {(name, place): at for place, at in times_at(broker, behind).items()}
+    now = datetime.now(UTC)
+    return [
+        Lag(
+            name, *place, committed, ends[place][1], max(0, ends[place][1] - first[name, place]),
+            round(max(0.0, (now - times[name, place]).total_seconds()), 1) if (name, place) in times else 0.0,
+        )
+        for name, place, committed in sorted(live, key=lambda one: (one[0], one[1]))
+    ]  # fmt: skip
+
+
+def totals(found: Sequence[Lag]) -> list[tuple[str, int, float]]:
+    """Per group: all its records, and the age of the oldest of them."""
+    names = sorted({one.group for one in found})
+    of = {name: [one for one in found if one.group == name] for name in names}
+    return [(name, sum(one.records for one in of[name]), max(one.seconds for one in of[name])) for name in names]
+
+
+def lag_table(found: Sequence[Lag], *, every_partition: bool) -> Table:
+    """Totals per group, and the partitions that are behind below each."""
+    numbers = ("records", "behind", "committed", "end")
+    shown = table("group", "partition", *numbers, right=numbers)
+    for name, records, seconds in totals(found):
+        colour = "green" if not records else "yellow"
+        shown.add_row(escape(name), "", f"[{colour}]{records:,}[/]", f"[{colour}]{length(seconds)}[/]", "", "")
+        for one in found:
+            if one.group == name and (one.records or every_partition):
+                committed = "none" if one.committed is None else str(one.committed)
+                place = escape(f"{one.topic}/{one.partition}")
+                shown.add_row("", place, f"{one.records:,}", length(one.seconds), committed, str(one.end))
+    return shown
+
+
+def _watch(broker: Broker, only: Sequence[str], seconds: float, *, every_partition: bool) -> None:
+    try:
+        with Live(console=out, auto_refresh=False, screen=out.is_terminal) as live:
+            while True:
+                live.update(lag_table(measure(broker, only), every_partition=every_partition), refresh=True)
+                time.sleep(max(0.2, seconds))
+    except KeyboardInterrupt:
+        return
+
+
+def _plain(group: Group) -> dict[str, object]:
+    members = [{"client": client, "host": host, "partitions": parts} for client, host, parts in group.members]
+    return {
+        "name": group.name, "owner": group.owner, "state": group.state, "members": members, "topics": group.topics,
+    }  # fmt: skip
