@@ -33,7 +33,12 @@ DONE, KNOWN, SKIPPED = Outcome("done"), Outcome("known"), Outcome("skipped")
 
 
 def judge(
-    record: RawRecord, decoder: Decoder, types: Collection[type[Event]], never_again: NeverAgain
+    record: RawRecord,
+    decoder: Decoder,
+    types: Collection[type[Event]],
+    never_again: NeverAgain,
+    *,
+    first: bool = False,
 ) -> Heard[Event] | Outcome:
     """Read *record* for a group, or say why it is not handled. Never raises."""
     try:
@@ -42,19 +47,23 @@ def judge(
         return Outcome("failed", f"{error.stage}: {error}")
     if heard is None or type(heard.event) not in types:
         return SKIPPED
+    if first:
+        return heard
     if why := never_again.get(type(heard.event)):
         return Outcome("left_out", why)
     return replace(heard, replayed=True)
 
 
 async def handle_again(
-    group: Group, record: RawRecord, database: PostgresDatabase, *, scope: str, forget: bool
+    group: Group, record: RawRecord, database: PostgresDatabase, *, scope: str, forget: bool, first: bool = False
 ) -> Outcome:
     """Handle one record under inbox *scope*; `forget` takes its inbox row out first, in the same transaction.
 
+    `first`: as if Kafka gave it for the first time, so no type is left out.
+
     Raises UnavailableError: nothing is known of the outcome, but trying again is harmless.
     """
-    heard = judge(record, group.decoder, group.types, group.never_again)
+    heard = judge(record, group.decoder, group.types, group.never_again, first=first)
     if isinstance(heard, Outcome):
         return heard
     key = (record.topic, heard.envelope.id)

@@ -18,8 +18,10 @@ from outrider_bus.groups import Group
 from outrider_bus.health import Health
 from outrider_bus.kafka import KafkaAddress, make_shell
 from outrider_bus.lanes import KeyLanes
+from outrider_bus.operations import Operations
 from outrider_bus.ports import BatchHandler, Lane, LaneHandler, NeverAgain
 from outrider_bus.records import Decoder, RawRecord, cloud_event
+from outrider_bus.redrive import DeadLetters
 from outrider_bus.relay import Relay
 from outrider_bus.runner import Runner
 from outrider_bus.shifts import LaneRunner
@@ -48,6 +50,8 @@ class Bus:
         self._timing = timing
         self._relay = Relay(pool, kafka, service=service, timing=timing)
         self._groups: dict[str, Group] = {}
+        self.operations = Operations(self._groups, self.database, dead_letters=self._dead_letters)
+        self.dead_letters = DeadLetters(self._groups, self.database, kafka, topic=self._dead_letters)
         self._shell = make_shell(kafka, service=service, timing=timing)
         self._running = False
 

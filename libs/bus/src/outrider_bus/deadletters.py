@@ -1,6 +1,7 @@
 """What a dead letter looks like: the untouched record, and headers that say where it lay and why it was given up."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from outrider_bus.outgoing import OutboxRow
 from outrider_bus.records import RawRecord
@@ -31,6 +32,32 @@ def dead_letter(record: RawRecord, why: Why, *, topic: str, group: str) -> Outbo
     }
     headers = record.headers + tuple((name, text.encode(errors="replace")) for name, text in added.items())
     return OutboxRow(topic, f"{group}:{record.origin}", record.key, record.value, headers)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A dead letter taken apart: whose it is, the record as it was, and why it was given up."""
+
+    group: str
+    record: RawRecord
+    why: Why
+
+
+def open_letter(letter: RawRecord) -> Letter:
+    """The inverse of `dead_letter`. Raises ValueError for a record of the topic that is none."""
+    names = [name for name, _ in letter.headers]
+    if "dlq-group" not in names:
+        raise ValueError(f"{letter.origin} is no dead letter: it says no group")
+    ours = len(names) - 1 - names[::-1].index("dlq-group")  # behind the record's own, whatever these are called
+    said = {name: (value or b"").decode(errors="replace") for name, value in letter.headers[ours:]}
+    try:
+        record = RawRecord(
+            said["dlq-origin-topic"], int(said["dlq-origin-partition"]), int(said["dlq-origin-offset"]),
+            datetime.fromisoformat(said["dlq-origin-timestamp"]), letter.key, letter.value, letter.headers[:ours],
+        )  # fmt: skip
+        return Letter(said["dlq-group"], record, Why(said["dlq-stage"], said["dlq-reason"], int(said["dlq-attempts"])))
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{letter.origin} is no dead letter: {error!r}") from None
 
 
 def inbox_id(record: RawRecord) -> str:

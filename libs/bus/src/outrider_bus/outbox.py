@@ -2,7 +2,9 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+import asyncpg
 
 from outrider_bus.outgoing import OutboxRow
 from outrider_bus.ports import Connection
@@ -15,6 +17,18 @@ FROM bus.outbox WHERE stuck IS NULL AND topic <> ALL ($1::text[]) ORDER BY seq L
 _DELETE = "DELETE FROM bus.outbox WHERE seq = ANY ($1::bigint[])"
 _SET_ASIDE = "UPDATE bus.outbox SET stuck = $2 WHERE seq = $1"
 _DEPTH = "SELECT count(*), extract(epoch FROM now() - min(said_at))::float8 FROM bus.outbox"
+_STUCK = """
+SELECT seq, topic, id, key, octet_length(value) AS bytes, said_at, stuck FROM bus.outbox
+WHERE stuck IS NOT NULL ORDER BY seq LIMIT $1
+"""
+_WAITING = """
+SELECT topic, count(*) AS rows, extract(epoch FROM now() - min(said_at))::float8 AS seconds
+FROM bus.outbox WHERE stuck IS NULL GROUP BY topic ORDER BY topic
+"""
+_CHOSEN = "WHERE seq = ANY ($1::bigint[]) AND stuck IS NOT NULL RETURNING topic, id, key"
+_RETRY = f"UPDATE bus.outbox SET stuck = NULL {_CHOSEN}"  # noqa: S608 - nothing from outside
+_DISCARD = f"DELETE FROM bus.outbox {_CHOSEN}"  # noqa: S608
+_WAKE = "SELECT pg_notify('bus_outbox', '')"
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('outrider_bus.relay', 0))"
 _END_FROZEN = """
 SELECT pg_terminate_backend(holder.pid)
@@ -67,3 +81,34 @@ async def depth(connection: Connection) -> tuple[int, float]:
     """How many rows wait, and for how many seconds the oldest does."""
     row = await connection.fetchrow(_DEPTH)
     return (row[0], row[1] or 0.0) if row else (0, 0.0)
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """A row that Kafka does not take, as people see it."""
+
+    seq: int
+    topic: str
+    id: str
+    key: bytes | None
+    bytes: int
+    said_at: datetime
+    why: str
+
+
+async def stuck(connection: Connection, *, limit: int) -> list[Stuck]:
+    """The oldest rows that were set aside."""
+    return [Stuck(*row) for row in await connection.fetch(_STUCK, limit)]
+
+
+async def waiting(connection: Connection) -> list[tuple[str, int, float]]:
+    """Per topic: how many rows wait to be carried, and for how many seconds the oldest does."""
+    return [(row["topic"], row["rows"], row["seconds"]) for row in await connection.fetch(_WAITING)]
+
+
+async def release(connection: Connection, seqs: Collection[int], *, discard: bool) -> list[asyncpg.Record]:
+    """Have rows that were set aside carried once more, or drop them; gives those that were still there."""
+    rows = await connection.fetch(_DISCARD if discard else _RETRY, list(seqs))
+    if rows and not discard:
+        await connection.execute(_WAKE)
+    return rows

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+import asyncpg
 from aiokafka import TopicPartition
 
 from outrider_bus.ports import Connection
@@ -25,7 +26,23 @@ SELECT DISTINCT p.lane FROM bus.parked p
 JOIN unnest($2::text[], $3::int[]) AS a (topic, partition) USING (topic, partition)
 WHERE p.group_id = $1
 """
+_RECORD = """
+SELECT topic, partition, "offset", said_at, key, value, headers::text AS headers FROM bus.parked WHERE seq = $1
+"""
 _FAILED = "UPDATE bus.parked SET attempts = $2, next_try_at = now() + $3, reason = $4 WHERE seq = $1"
+_SICK = """
+SELECT lane.*, p.topic, p.partition, p."offset", p.key, p.attempts, p.next_try_at, p.parked_at, p.reason
+FROM (SELECT group_id, lane, min(seq) AS seq, count(*) - 1 AS behind FROM bus.parked GROUP BY group_id, lane) AS lane
+JOIN bus.parked p USING (seq) ORDER BY p.parked_at
+"""
+_HURRY = """
+UPDATE bus.parked SET next_try_at = now() WHERE group_id = $1 AND next_try_at > now()
+AND seq = (SELECT min(seq) FROM bus.parked WHERE group_id = $1 AND lane = $2)
+"""
+_WAITING = """
+SELECT lane FROM (SELECT DISTINCT ON (lane) lane, next_try_at FROM bus.parked WHERE group_id = $1 ORDER BY lane, seq)
+AS first WHERE next_try_at > now()
+"""
 _REMOVE = "DELETE FROM bus.parked WHERE seq = $1"
 
 
@@ -61,11 +78,13 @@ async def first(connection: Connection, group: str, lane: str) -> Parked | None:
     row = await connection.fetchrow(_FIRST, group, lane)
     if row is None:
         return None
-    record = RawRecord(
-        row["topic"], row["partition"], row["offset"], row["said_at"], row["key"], row["value"],
-        unpack_headers(row["headers"]),
-    )  # fmt: skip
-    return Parked(row["seq"], record, row["attempts"], row["due_in"], row["reason"])
+    return Parked(row["seq"], _record(row), row["attempts"], row["due_in"], row["reason"])
+
+
+async def record(connection: Connection, seq: int) -> RawRecord | None:
+    """One parked record; None where it is gone."""
+    row = await connection.fetchrow(_RECORD, seq)
+    return _record(row) if row else None
 
 
 async def failed(connection: Connection, parked: Parked, *, wait: float, reason: str) -> None:
@@ -77,3 +96,47 @@ async def failed(connection: Connection, parked: Parked, *, wait: float, reason:
 async def remove(connection: Connection, seq: int) -> None:
     """It is handled or given up."""
     await connection.execute(_REMOVE, seq)
+
+
+@dataclass(frozen=True)
+class SickLane:
+    """A lane that waits, as people see it: its first record, and how many are queued behind that."""
+
+    group: str
+    lane: str
+    seq: int
+    origin: str
+    key: bytes | None
+    attempts: int
+    next_try_at: datetime
+    parked_at: datetime
+    reason: str
+    behind: int
+
+
+async def sick(connection: Connection) -> list[SickLane]:
+    """Every lane with parked records, the longest parked first."""
+    return [
+        SickLane(
+            r["group_id"], r["lane"], r["seq"], f"{r['topic']}/{r['partition']}/{r['offset']}", r["key"], r["attempts"],
+            r["next_try_at"], r["parked_at"], r["reason"], r["behind"],
+        )
+        for r in await connection.fetch(_SICK)
+    ]  # fmt: skip
+
+
+async def hurry(connection: Connection, group: str, lane: str) -> None:
+    """Make the first record of a lane due now."""
+    await connection.execute(_HURRY, group, lane)
+
+
+async def waiting(connection: Connection, group: str) -> set[str]:
+    """Lanes whose first record is not due yet: all others that are parked have something to do, or are well."""
+    return {row["lane"] for row in await connection.fetch(_WAITING, group)}
+
+
+def _record(row: asyncpg.Record) -> RawRecord:
+    return RawRecord(
+        row["topic"], row["partition"], row["offset"], row["said_at"], row["key"], row["value"],
+        unpack_headers(row["headers"]),
+    )  # fmt: skip

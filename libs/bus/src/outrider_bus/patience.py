@@ -43,12 +43,12 @@ class Patience:
             except Ended:
                 raise
             except StaleEpochError:
-                await self._rest(next(waits))
+                await self.rest(next(waits))
             except Exception as error:  # noqa: BLE001 - whatever a handler raises parks its lane, and only its lane
                 if not (isinstance(error, UnavailableError) or is_away(error) or is_worth_repeating(error)):
                     return error
                 self._counters.waits(str(error))
-                await self._rest(next(waits))
+                await self.rest(next(waits))
             else:
                 self._counters.goes_on()
                 self._counters.seconds.add(time.monotonic() - began)
@@ -64,9 +64,10 @@ class Patience:
                 self._counters.waits(str(error))
             except Exception:  # noqa: BLE001 - giving up here would lose the record
                 _LOG.exception("book-keeping failed, trying again", group=self._counters.group)
-            await self._rest(next(waits))
+            await self.rest(next(waits))
 
-    async def _rest(self, seconds: float) -> None:
+    async def rest(self, seconds: float) -> None:
+        """Let *seconds* pass. Raises Ended."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self.over.wait(), seconds)
         if self.over.is_set():

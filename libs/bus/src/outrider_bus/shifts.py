@@ -123,6 +123,14 @@ class Shift:
         for lane in self._parked:
             self._open(lane)
         self._parked_known.set()
+        while True:  # an operator may have hurried a lane, or relieved it of its first record
+            await self._patience.rest(self._timing.relay_poll)
+            for lane in self._parked - await self._patience.surely(self._read_waiting) if self._parked else ():
+                self._open(lane).bell.set()
+
+    async def _read_waiting(self) -> set[str]:
+        async with self._work.database.begin() as tx:
+            return await parking.waiting(tx.connection, self._work.group)
 
     async def _read_parked(self) -> set[str]:
         async with self._work.database.begin() as tx:

@@ -23,6 +23,7 @@ from outrider_chassis.database import Pool, open_pool
 from outrider_chassis.http import make_app
 from outrider_chassis.logs import configure_logging
 from outrider_chassis.migrations import CHASSIS_MIGRATIONS, migrate
+from outrider_chassis.operations import letter_routes, parked_routes
 from outrider_chassis.settings import ServiceSettings, secret
 from outrider_chassis.tokens import KeySet
 from outrider_chassis.tracing import tracer_provider
@@ -58,6 +59,8 @@ async def serve(settings: S, *, name: str, migrations: Path, wire: Callable[[Res
         await migrate(pool, [("bus", BUS_MIGRATIONS), ("chassis", CHASSIS_MIGRATIONS), (name, migrations)])
         bus = Bus(service=name, kafka=kafka_address(settings), pool=pool)
         app = make_app(name, KeySet(settings.issuer_url), bus.health)
+        for routes in (parked_routes(bus), letter_routes(bus)):
+            app.include_router(routes)
         resources = Resources(settings, pool, bus, app, stack=stack)
         await wire(resources)
         host, port = settings.http_host, settings.http_port
