@@ -3,10 +3,11 @@
 The group's own handlers and its inbox under a scope; the log's order, parking and dead letters are not their business.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from outrider_contracts.envelope import UndecodableError
 from outrider_contracts.event import Event
@@ -66,7 +67,15 @@ async def handle_again(
     heard = judge(record, group.decoder, group.types, group.never_again, first=first)
     if isinstance(heard, Outcome):
         return heard
-    key = (record.topic, heard.envelope.id)
+    if not forget and await known(database, scope, [(record.topic, heard.envelope.id)]):
+        return KNOWN  # asked before: a lane's handler does its outside effects before it begins
+    return await _attempt(group, heard, database, scope=scope, forget=forget)
+
+
+async def _attempt(
+    group: Group, heard: Heard[Event], database: PostgresDatabase, *, scope: str, forget: bool = False
+) -> Outcome:
+    key = (heard.origin.topic, heard.envelope.id)
 
     @asynccontextmanager
     async def transaction() -> AsyncIterator[Tx]:
@@ -78,8 +87,6 @@ async def handle_again(
             yield tx
 
     try:
-        if not forget and await known(database, scope, [key]):
-            return KNOWN  # asked before: a lane's handler does its outside effects before it begins
         with telemetry.processing(scope, heard) as traced:
             await _handle(group, traced, transaction)
     except inbox.AlreadyDone:
@@ -89,10 +96,14 @@ async def handle_again(
     except UnavailableError:
         raise
     except Exception as error:  # whatever a handler raises is the record's outcome, and holds up no other
-        if isinstance(error, StaleEpochError) or is_away(error) or is_worth_repeating(error):
+        if _is_for_now(error):
             raise UnavailableError(str(error)) from error
         return Outcome("failed", f"{type(error).__name__}: {error}")
     return DONE
+
+
+def _is_for_now(error: Exception) -> bool:
+    return isinstance(error, StaleEpochError | UnavailableError) or is_away(error) or is_worth_repeating(error)
 
 
 async def known(database: PostgresDatabase, scope: str, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -109,3 +120,89 @@ async def _handle(
             await group.batch_handler([heard], tx)
         return
     await group.lane_handlers[type(heard.event)](heard, transaction)
+
+
+class _Together(Exception):
+    """Handled together they fail: the one at fault has to be found."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Handles many records again under one scope: of a batch group in one transaction, of lanes side by side.
+
+    `surely` waits out what is away; with nothing kept of the attempt, it is made again.
+    """
+
+    group: Group
+    database: PostgresDatabase
+    scope: str
+    types: Collection[type[Event]]
+    surely: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
+
+    async def all(self, records: Sequence[RawRecord]) -> list[Outcome]:
+        """The outcome of each of *records*."""
+        judged = [judge(r, self.group.decoder, self.types, self.group.never_again) for r in records]
+        outcomes = [one if isinstance(one, Outcome) else DONE for one in judged]
+        facts = {place: one for place, one in enumerate(judged) if isinstance(one, Heard)}
+        if facts:
+            handled = await (self._batch(facts) if self.group.batch_handler else self._lanes(facts))
+            for place, outcome in handled.items():
+                outcomes[place] = outcome
+        return outcomes
+
+    async def _one(self, heard: Heard[Event]) -> Outcome:
+        outcome: Outcome = await self.surely(lambda: _attempt(self.group, heard, self.database, scope=self.scope))
+        return outcome
+
+    async def _batch(self, facts: Mapping[int, Heard[Event]]) -> dict[int, Outcome]:
+        try:
+            outcomes: dict[int, Outcome] = await self.surely(lambda: self._together(facts))
+        except _Together:
+            return {place: await self._one(heard) for place, heard in facts.items()}
+        return outcomes
+
+    async def _together(self, facts: Mapping[int, Heard[Event]]) -> dict[int, Outcome]:
+        assert self.group.batch_handler
+        try:
+            async with self.database.begin() as tx:
+                keys = {place: (heard.origin.topic, heard.envelope.id) for place, heard in facts.items()}
+                new = await inbox.take(tx.connection, self.scope, list(keys.values()))
+                fresh = {}
+                for place, key in keys.items():
+                    if key in new:
+                        new.discard(key)
+                        fresh[place] = facts[place]
+                if fresh:
+                    try:
+                        await self.group.batch_handler(list(fresh.values()), tx)
+                    except RefusedError as refusal:  # one record's answer: what it interrupted is not kept half done
+                        raise _Together from refusal
+        except Exception as error:  # as in a batch that is heard: told apart, record by record
+            if isinstance(error, _Together):
+                raise
+            if _is_for_now(error):
+                raise UnavailableError(str(error)) from error
+            raise _Together from error
+        return {place: DONE if place in fresh else KNOWN for place in facts}
+
+    async def _lanes(self, facts: Mapping[int, Heard[Event]]) -> dict[int, Outcome]:
+        """Each lane in order, few enough at once to leave the room to the living."""
+        assert self.group.lane
+        outcomes: dict[int, Outcome] = {}
+        lanes: dict[str, list[int]] = {}
+        for place, heard in facts.items():
+            try:
+                lanes.setdefault(self.group.lane(heard.event), []).append(place)
+            except Exception as error:  # noqa: BLE001 - a lane function that fails on a fact is the fact's failure
+                outcomes[place] = Outcome("failed", f"{type(error).__name__}: {error}")
+        room = asyncio.Semaphore(max(1, self.group.at_once // 4))
+
+        async def one_after_the_other(places: Sequence[int]) -> None:
+            async with room:
+                for place in places:
+                    outcomes[place] = await self._one(facts[place])
+
+        ended = await asyncio.gather(*map(one_after_the_other, lanes.values()), return_exceptions=True)
+        for stopped in filter(None, ended):
+            raise stopped
+        return outcomes

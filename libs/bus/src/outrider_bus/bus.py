@@ -23,6 +23,7 @@ from outrider_bus.ports import BatchHandler, Lane, LaneHandler, NeverAgain
 from outrider_bus.records import Decoder, RawRecord, cloud_event
 from outrider_bus.redrive import DeadLetters
 from outrider_bus.relay import Relay
+from outrider_bus.replays import Replays
 from outrider_bus.runner import Runner
 from outrider_bus.shifts import LaneRunner
 from outrider_bus.subscription import Subscription
@@ -52,6 +53,7 @@ class Bus:
         self._groups: dict[str, Group] = {}
         self.operations = Operations(self._groups, self.database, dead_letters=self._dead_letters)
         self.dead_letters = DeadLetters(self._groups, self.database, kafka, topic=self._dead_letters)
+        self.replays = Replays(self._groups, self.database, kafka, service=service, timing=timing)
         self._shell = make_shell(kafka, service=service, timing=timing)
         self._running = False
 
@@ -120,6 +122,7 @@ class Bus:
     async def start(self) -> None:
         """Start relay and subscriptions; returns once partitions are assigned, and waits for a Kafka that is away."""
         self._relay.start()
+        self.replays.start()
         waits = backoff(self._timing.outage_first, self._timing.outage_cap)
         while True:
             for subscription in self._subscriptions:
@@ -141,6 +144,7 @@ class Bus:
     async def stop(self) -> None:
         """Drain: work in hand ends and is committed, what was said is carried to Kafka, then the groups are left."""
         self._running = False
+        await self.replays.stop()
         await asyncio.gather(*(subscription.stop() for subscription in self._subscriptions))
         await self._shell.stop()
         await self._relay.stop()

@@ -31,6 +31,8 @@ class Timing:
     """How often topics are listed anew: a new team's inbox is heard within this and a join."""
     session: float = 30.0
     heartbeat: float = 3.0
+    replay_lease: float = 15.0
+    """An instance that works on a replay and gave no sign for so long is taken for dead, and another one goes on."""
     inbox_days: float = 45.0
 
 

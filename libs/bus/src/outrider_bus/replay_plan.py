@@ -1,0 +1,151 @@
+"""Planning a replay: which offsets it reads, a look at what is there, and what it will leave out. Changes nothing."""
+
+import re
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from outrider_contracts.replays import (
+    LeftOut,
+    OffsetRange,
+    PartitionPlan,
+    RecordPreview,
+    ReplayPlan,
+    ReplayRequest,
+    digest_of,
+)
+
+from outrider_bus.groups import Group
+from outrider_bus.replay_reader import RangeReader
+from outrider_bus.replay_sieve import ReplayRefused, Sieve
+
+_LOOKS_SECONDS = 5.0
+_PREVIEWS = 5
+_PER_READ = 2000
+_SPELT = 200
+
+
+def choose_topic(request: ReplayRequest, group: Group) -> ReplayRequest:
+    """The request with its topic named. Raises ReplayRefused for what this group can't or may not handle again."""
+    if group.types <= group.never_again.keys():
+        why = "; ".join(sorted(set(group.never_again.values())))
+        raise ReplayRefused(
+            "never_again", f"{group.name} handles nothing again: {why}", "nothing to do here; see what groups allow: "
+            "outrider events groups",
+        )  # fmt: skip
+    topic = request.topic or (group.topics[0] if len(group.topics) == 1 else "")
+    if not topic or not (topic in group.topics or (group.pattern and re.match(group.pattern, topic))):
+        heard = group.pattern or " or ".join(group.topics)
+        raise ReplayRefused("which_topic", f"{group.name} hears {heard}", "name one of them: --topic TOPIC")
+    if request.since and request.until and request.since >= request.until:
+        raise ReplayRefused("empty_range", "the range ends before it begins", "give --from a time before that of --to")
+    return request.model_copy(update={"topic": topic})
+
+
+async def plan(request: ReplayRequest, group: Group, reader: RangeReader, *, inbox_days: float) -> ReplayPlan:
+    """Say what *request* would do. Raises ReplayRefused."""
+    sieve = Sieve(request, group)
+    ranges, warnings = await _ranges(request, reader)
+    oldest = datetime.now(UTC) - timedelta(days=inbox_days)
+    reader.seek({r.partition: (r.start, r.end) for r in ranges})
+    looks = _Looks(sieve)
+    began = time.monotonic()
+    while not reader.is_over and time.monotonic() - began < _LOOKS_SECONDS:
+        for record in await reader.read(_PER_READ):
+            looks.at(record)
+    took = max(time.monotonic() - began, 0.001)
+    complete = reader.is_over
+    parts = [
+        PartitionPlan(
+            **r.model_dump(), records=r.end - r.start, looked_at=looks.seen[r.partition],
+            matching=looks.matching[r.partition],
+        )
+        for r in ranges
+    ]  # fmt: skip
+    records, seen, found = sum(p.records for p in parts), looks.seen.total(), looks.matching.total()
+    matching = found if complete else round(found * records / max(seen, 1))
+    if looks.earliest and looks.earliest < oldest and request.mode == "missing":
+        warnings.append(f"inboxes remember {inbox_days:.0f} days: what is older counts as missing and is handled again")
+    left_out = tuple(
+        LeftOut(type=kind.type or kind.__name__, why=why, looked_at=looks.left_out[kind.type])
+        for kind, why in sorted(group.never_again.items(), key=lambda item: item[0].type)
+        if kind in sieve.types
+    )
+    made = ReplayPlan(
+        **{**request.model_dump(include=set(ReplayPlan.model_fields)), "partitions": parts}, complete=complete,
+        matching=matching, seconds=matching / request.rate if request.rate else records * took / max(seen, 1),
+        left_out=left_out, previews=tuple(looks.previews), warnings=tuple(warnings),
+    )  # fmt: skip
+    made = made.model_copy(update={"digest": digest_of(made, made.ranges)})
+    if request.digest and request.digest != made.digest:
+        raise ReplayRefused(
+            "another_plan", f"this is not what plan {request.digest} has shown", "plan again, and run what you then see"
+        )
+    return made
+
+
+async def _ranges(request: ReplayRequest, reader: RangeReader) -> tuple[list[OffsetRange], list[str]]:
+    there = await reader.partitions()
+    named = {*request.partitions, *request.offsets, *(r.partition for r in request.ranges)}
+    if unknown := named - set(there):
+        fix = f"{request.topic} has partitions {there[0]} to {there[-1]}"
+        raise ReplayRefused("unknown_partition", f"there is no partition {', '.join(map(str, sorted(unknown)))}", fix)
+    chosen = sorted(named or there)
+    bounds = await reader.bounds(chosen)
+    since = await reader.at(request.since, chosen) if request.since else {}
+    until = await reader.at(request.until, chosen) if request.until else {}
+    planned = {r.partition: r for r in request.ranges}
+    ranges, warnings = [], []
+    for number in chosen:
+        first, last = bounds[number]
+        start, end = first, last
+        if number in planned:
+            start, end = planned[number].start, planned[number].end
+        else:
+            if request.since:
+                start = last if (found := since[number]) is None else found
+            start = request.offsets.get(number, start)
+            if (found := until.get(number)) is not None:
+                end = found
+        if start > last or end > last:
+            fix = f"it ends at {last} now; plan again"
+            raise ReplayRefused("beyond_the_end", f"partition {number} has no offset {max(start, end)}", fix)
+        if start < first:
+            warnings.append(f"partition {number}: offsets {start} to {first - 1} are no longer kept")
+        elif start == first > 0 and not planned and number not in request.offsets:
+            warnings.append(f"partition {number}: what lay before offset {first} is no longer kept")
+        ranges.append(OffsetRange(partition=number, start=max(start, first), end=max(start, first, end)))
+    return ranges, warnings
+
+
+class _Looks:
+    """Counts what a plan has looked at."""
+
+    def __init__(self, sieve: Sieve) -> None:
+        self._sieve = sieve
+        self.seen: Counter[int] = Counter()
+        self.matching: Counter[int] = Counter()
+        self.left_out: Counter[str] = Counter()
+        self.previews: list[RecordPreview] = []
+        self.earliest: datetime | None = None
+
+    def at(self, record: Any) -> None:
+        """Look at one record (of aiokafka)."""
+        self.seen[record.partition] += 1
+        verdict, kind, id_ = self._sieve.judge(record)
+        if verdict == "left_out":
+            self.left_out[kind] += 1
+        if verdict != "matches":
+            return
+        self.matching[record.partition] += 1
+        said_at = datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
+        self.earliest = min(self.earliest or said_at, said_at)
+        if len(self.previews) < _PREVIEWS:
+            key = (record.key or b"").decode(errors="replace")
+            self.previews.append(
+                RecordPreview(
+                    partition=record.partition, offset=record.offset, said_at=said_at, key=key[:_SPELT],
+                    type=kind[:_SPELT], id=id_[:_SPELT], bytes=len(record.value or b""),
+                )
+            )  # fmt: skip

@@ -1,0 +1,205 @@
+"""Working off one replay: read, sift, ask the inbox in sets, handle what is left, keep how far it is."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from outrider_contracts.names import PLATFORM
+from outrider_contracts.replays import Replay, ReplayCounts, ReplayFailure
+from outrider_contracts.tenants import AuditRecorded
+
+from outrider_bus import again, replay_jobs
+from outrider_bus.database import PostgresDatabase
+from outrider_bus.groups import Group
+from outrider_bus.polling import raw
+from outrider_bus.ports import UnavailableError
+from outrider_bus.replay_jobs import Claimed
+from outrider_bus.replay_reader import RangeReader
+from outrider_bus.replay_sieve import Sieve
+from outrider_bus.timing import Timing, backoff
+
+_LOG = structlog.get_logger()
+_PER_READ = 2000
+_SAVE_SECONDS = 0.5
+_SLICE = 500
+_LONGEST_REASON = 500
+T = TypeVar("T")
+
+
+class Ended(Exception):
+    """The job is no longer ours: cancelled, taken over, or the service stops."""
+
+
+class Replaying:
+    """One claimed job. Cursors and counts are kept twice a second; what a crash repeats, the inbox knows."""
+
+    def __init__(
+        self, claimed: Claimed, group: Group, database: PostgresDatabase, timing: Timing, stopping: asyncio.Event
+    ) -> None:
+        self._claimed = claimed
+        self._job = claimed.job
+        self._group = group
+        self._database = database
+        self._timing = timing
+        self._stopping = stopping
+        self._scope = group.name if self._job.mode == "missing" else f"{group.name}#{self._job.id}"
+        self._bucket = _Bucket(self._job.rate)
+        self._counts = Counter(self._job.counts.model_dump())
+        self._cursors = {part.partition: part.cursor for part in self._job.partitions}
+        self._failures: list[ReplayFailure] = []
+        self._saved_at = time.monotonic()
+
+    async def run(self, open_reader: Callable[[str], RangeReader]) -> None:
+        """Work it off, however often Kafka or PostgreSQL go away; returns when it is done or no longer ours."""
+        _LOG.info("replay begins", replay=self._job.id, group=self._group.name, topic=self._job.topic)
+        waits = backoff(self._timing.outage_first, self._timing.outage_cap)
+        try:
+            self._sieve = Sieve(self._job, self._group)
+            while True:
+                try:
+                    async with open_reader(self._job.topic) as reader:
+                        await self._read(reader)
+                    break
+                except (KafkaError, OSError) as error:
+                    with suppress(UnavailableError):
+                        await self._save(note=f"waits for Kafka: {error!r}")
+                    await self._rest(next(waits))
+            await self._end("done", "")
+        except Ended:
+            with suppress(UnavailableError, Ended):
+                await self._save(lease=0.0)
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug must not make it run for ever; an operator may resume it
+            _LOG.exception("replay failed", replay=self._job.id)
+            await self._end("failed", f"{type(error).__name__}: {error}")
+
+    async def _read(self, reader: RangeReader) -> None:
+        ends = {part.partition: part.end for part in self._job.partitions}
+        await self._check_kept(reader, ends)
+        reader.seek({number: (self._cursors[number], end) for number, end in ends.items()})
+        limit = _PER_READ if self._job.rate is None else max(1, min(_PER_READ, int(self._job.rate)))
+        while not reader.is_over:
+            records = await reader.read(limit)
+            counts, failures = await self._work_off(records)
+            self._counts += counts
+            self._failures += failures
+            self._cursors = dict(reader.cursors)
+            await self._save_now_and_then()
+
+    async def _check_kept(self, reader: RangeReader, ends: dict[int, int]) -> None:
+        for number, (_, last) in (await reader.bounds(ends)).items():
+            if ends[number] > last:
+                raise RuntimeError(f"{self._job.topic}/{number} ends at {last}, not {ends[number]}: it was made anew")
+
+    async def _work_off(self, records: Sequence[Any]) -> tuple[Counter[str], list[ReplayFailure]]:
+        counts: Counter[str] = Counter(read=len(records))
+        failures: list[ReplayFailure] = []
+        matching = []
+        for record in records:
+            verdict, _, id_ = self._sieve.judge(record)
+            if verdict == "matches":
+                matching.append((record, id_))
+            elif verdict == "left_out":
+                counts["left_out"] += 1
+        size = _SLICE if self._job.rate is None else max(1, min(_SLICE, int(self._job.rate / 4)))
+        for begin in range(0, len(matching), size):
+            part = matching[begin : begin + size]
+            await self._rest(self._bucket.take(len(part)))
+            for record, outcome in await self._handle(part):
+                if outcome.kind != "skipped":
+                    counts["matching"] += outcome.kind != "left_out"
+                    counts[outcome.kind] += 1
+                if outcome.kind == "failed":
+                    reason = outcome.reason[:_LONGEST_REASON].replace("\0", "\\0")
+                    failures.append(ReplayFailure(partition=record.partition, offset=record.offset, reason=reason))
+            await self._save_now_and_then()
+        return counts, failures
+
+    async def _handle(self, part: Sequence[tuple[Any, str]]) -> list[tuple[Any, again.Outcome]]:
+        topic = self._job.topic
+        keys = [(topic, id_) for _, id_ in part if id_]
+        known = await self._surely(lambda: again.known(self._database, self._scope, keys)) if keys else set()
+        told = [(record, again.KNOWN) for record, id_ in part if (topic, id_) in known]
+        asked = [record for record, id_ in part if (topic, id_) not in known]
+        spelt = [raw(TopicPartition(topic, record.partition), record) for record in asked]
+        attempt = again.Attempt(self._group, self._database, self._scope, self._sieve.types, self._surely)
+        return told + list(zip(asked, await attempt.all(spelt), strict=True))
+
+    async def _surely(self, act: Callable[[], Awaitable[T]]) -> T:
+        waits = backoff(self._timing.outage_first, self._timing.outage_cap)
+        while True:
+            try:
+                return await act()
+            except UnavailableError as error:
+                self._group.counters.waits(str(error))
+                with suppress(UnavailableError):
+                    await self._save(note=f"waits: {error}")
+                await self._rest(next(waits))
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, keeping the lease. Raises Ended."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), min(left, 2 * _SAVE_SECONDS))
+            with suppress(UnavailableError):
+                await self._save_now_and_then()
+        if self._stopping.is_set():
+            raise Ended
+
+    async def _save_now_and_then(self) -> None:
+        if time.monotonic() - self._saved_at > _SAVE_SECONDS:
+            await self._surely(self._save)
+
+    async def _save(self, *, note: str = "", status: str = "running", lease: float | None = None) -> None:
+        counts = ReplayCounts.model_validate(self._counts)
+        lease = self._timing.replay_lease if lease is None else lease
+        async with self._database.begin() as tx:
+            if not await replay_jobs.save(
+                tx.connection, self._claimed, counts, self._cursors, self._failures, note=note, status=status,
+                lease=lease,
+            ):  # fmt: skip
+                raise Ended
+            if status != "running":
+                told = ", ".join(f"{name} {count}" for name, count in counts.model_dump().items() if count)
+                await tx.say(audit(self._job, "end", self._job.actor, note or told or "nothing read", status=status))
+        self._failures = []
+        self._saved_at = time.monotonic()
+
+    async def _end(self, status: str, note: str) -> None:
+        await self._surely(lambda: self._save(status=status, note=note))
+        _LOG.info("replay ended", replay=self._job.id, status=status, **self._counts)
+
+
+class _Bucket:
+    """A token bucket: *rate* a second, none saved up but for a moment."""
+
+    def __init__(self, rate: float | None) -> None:
+        self._rate = rate
+        self._free_at = time.monotonic()
+
+    def take(self, count: int) -> float:
+        """How long to wait before *count* more."""
+        if self._rate is None:
+            return 0.0
+        now = time.monotonic()
+        wait = max(0.0, self._free_at - now)
+        self._free_at = now + wait + count / self._rate
+        return wait
+
+
+def audit(job: Replay, act: str, actor: str, detail: str, *, status: str = "done") -> AuditRecorded:
+    """What the audit trail says of a replay. The actor of its end is who ordered it."""
+    return AuditRecorded(
+        team=job.teams[0] if len(job.teams) == 1 else PLATFORM, actor=actor, action=f"replay.{act}",
+        resource=f"replay/{job.group}/{job.id}", outcome="failed" if status == "failed" else "done",
+        detail=f"{job.mode} {job.topic}: {detail}", because=job.id, at=datetime.now(UTC),
+    )  # fmt: skip

@@ -1,0 +1,240 @@
+"""Replays on real Kafka and PostgreSQL: what was missed is handled, what was done stays as it is."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from outrider_bus.bus import Bus
+from outrider_bus.ports import Heard, Tx
+from outrider_bus.replay_sieve import ReplayRefused
+from outrider_contracts.airflow import RunFinished
+from outrider_contracts.event import Event
+from outrider_contracts.replays import Replay, ReplayRequest
+
+from tests.integration.bus.real_world import RealWorld, eventually
+from tests.unit.bus.promises import HOW, finished, hear, say_answer
+
+
+async def forget_inbox(world: RealWorld) -> None:
+    """As after a restored backup: the group's offsets are ahead of what its database knows."""
+    await world.pool.execute("DELETE FROM bus.inbox")
+
+
+def wanted(world: RealWorld, **choice: object) -> ReplayRequest:
+    return ReplayRequest.model_validate({"group": world.group, "reason": "a test", **choice})
+
+
+async def ended(bus: Bus, job: Replay) -> Replay:
+    async def is_over() -> bool:
+        return (await bus.replays.get(job.id)).is_over
+
+    await eventually(is_over)
+    return await bus.replays.get(job.id)
+
+
+async def replay(world: RealWorld, **choice: object) -> Replay:
+    bus = world.buses[-1]
+    return await ended(bus, await bus.replays.order(wanted(world, **choice), actor="ann"))
+
+
+@HOW
+async def test_what_is_missing_is_handled_and_what_is_known_is_left(world: RealWorld, how: str) -> None:
+    heard_of: list[str] = []
+
+    async def work(heard: Heard[Event], tx: Tx) -> None:
+        heard_of.append(heard.envelope.id)
+
+    hear(world, how, work)
+    await world.start()
+    facts = [finished(world, f"r{n}", n) for n in range(20)]
+    await world.deliver(*facts)
+    await world.settle()
+    await world.pool.execute("DELETE FROM bus.inbox WHERE event_id = ANY ($1)", [fact.id for fact in facts[5:8]])
+    heard_of.clear()
+
+    job = await replay(world)
+    again = await replay(world)
+
+    assert job.status == "done", job
+    assert sorted(heard_of) == sorted(fact.id for fact in facts[5:8])
+    assert (job.counts.read, job.counts.matching, job.counts.done, job.counts.known) == (20, 20, 3, 17)
+    assert (again.counts.done, again.counts.known) == (0, 20)
+
+
+@HOW
+async def test_reapplying_handles_everything_once_more_and_once_per_replay(world: RealWorld, how: str) -> None:
+    told: list[bool] = []
+
+    async def work(heard: Heard[Event], _: Tx) -> None:
+        told.append(heard.replayed)
+
+    hear(world, how, work)
+    await world.start()
+    await world.deliver(*(finished(world, f"r{n}", n) for n in range(10)), finished(world, "r0", 0))
+    await world.settle()
+
+    job = await replay(world, mode="reapply")
+
+    assert (job.counts.done, job.counts.known) == (10, 1)
+    assert told == [False] * 10 + [True] * 10
+
+
+async def test_the_end_is_frozen_by_the_plan(world: RealWorld) -> None:
+    """What is said after the plan is not part of it, and a changed wish is not what the plan has shown."""
+    hear(world, "batches", say_answer)
+    await world.start()
+    await world.deliver(*(finished(world, f"r{n}", n) for n in range(10)))
+    await world.settle()
+    plan = await world.buses[-1].replays.plan(wanted(world))
+    await world.deliver(*(finished(world, f"r{n}", n) for n in range(10, 30)))
+    await world.settle()
+    await forget_inbox(world)
+
+    job = await replay(world, ranges=plan.ranges, digest=plan.digest)
+    with pytest.raises(ReplayRefused) as refusal:
+        await replay(world, ranges=plan.ranges, digest=plan.digest, mode="reapply")
+
+    assert (plan.matching, plan.complete) == (10, True)
+    assert (job.counts.read, job.counts.done) == (10, 10)
+    assert refusal.value.code == "another_plan"
+
+
+async def test_filters_choose_by_team_key_type_partition_offset_and_time(world: RealWorld) -> None:
+    hear(world, "lanes", say_answer)
+    await world.start()
+    await world.deliver(*(finished(world, f"r{n % 3}", n) for n in range(30)))
+    await world.settle()
+    key = finished(world, "r1").key()
+    partitions = {p.partition: p for p in (await world.buses[-1].replays.plan(wanted(world))).partitions}
+    mine = next(p for p in partitions.values() if p.records)
+
+    async def matching(**choice: object) -> int:
+        return (await world.buses[-1].replays.plan(wanted(world, **choice))).matching
+
+    assert await matching() == 30
+    assert await matching(keys=[key]) == 10
+    assert await matching(keys=[f"{world.team}/daily/*"]) == 30
+    assert await matching(teams=["nobody"]) == 0
+    assert await matching(teams=[world.team]) == 30
+    assert await matching(types=["RunFinished"]) == 30
+    assert await matching(types=[RunFinished.type]) == 30
+    assert await matching(partitions=[mine.partition]) == mine.records
+    assert await matching(offsets={mine.partition: mine.end - 1}) == 1
+    assert await matching(since=datetime.now(UTC) + timedelta(hours=1)) == 0
+    assert await matching(until=datetime.now(UTC) - timedelta(hours=1)) == 0
+    assert await matching(since=datetime.now(UTC) - timedelta(hours=1)) == 30
+    for wrong in ({"types": ["NoSuch"]}, {"partitions": [77]}, {"topic": "outrider.other"}, {"group": "other"}):
+        with pytest.raises(ReplayRefused):
+            await matching(**wrong)
+
+
+async def test_a_plan_shows_what_is_there_without_content_and_what_is_left_out(world: RealWorld) -> None:
+    hear(world, "lanes", say_answer, never_again={})
+    await world.start()
+    await world.deliver(*(finished(world, f"r{n}", n) for n in range(10)))
+    await world.settle()
+
+    plan = await world.buses[-1].replays.plan(wanted(world, rate=2))
+
+    assert len(plan.previews) == 5
+    assert plan.previews[0].type == RunFinished.type
+    assert plan.previews[0].key.startswith(world.team)
+    assert plan.seconds == pytest.approx(5)
+    assert plan.warnings == ()
+    assert await world.pool.fetchval("SELECT count(*) FROM bus.replays") == 0
+
+
+async def test_a_failing_record_is_counted_and_shown_and_blocks_nobody(world: RealWorld) -> None:
+    """No second dead letter, nothing parked; the record stays missing and may be replayed again."""
+    broken = False
+
+    async def work(heard: Heard[Event], tx: Tx) -> None:
+        assert isinstance(heard.event, RunFinished)
+        if broken and heard.event.run.run_id == "r3":
+            raise RuntimeError("a bug")
+
+    hear(world, "batches", work)
+    await world.start()
+    await world.deliver(*(finished(world, f"r{n}", n) for n in range(10)))
+    await world.deliver_raw(b"no json")
+    await world.settle()
+    await forget_inbox(world)
+    broken = True
+
+    job = await replay(world)
+    broken = False
+    again = await replay(world)
+
+    assert (job.counts.done, job.counts.failed, job.status) == (9, 2, "done")
+    assert sorted(f.reason[:12] for f in job.failures) == ["RuntimeError", "headers: mis"]
+    assert (again.counts.done, again.counts.known, again.counts.failed) == (1, 9, 1)
+    assert len(await world.dead_letters()) == 1
+
+
+async def test_the_rate_is_kept(world: RealWorld) -> None:
+    hear(world, "lanes", say_answer)
+    await world.start()
+    await world.deliver(*(finished(world, f"r{n}", n) for n in range(60)))
+    await world.settle()
+    began = asyncio.get_running_loop().time()
+
+    job = await replay(world, rate=30)
+
+    assert job.counts.known == 60
+    assert 1.7 < asyncio.get_running_loop().time() - began < 6
+
+
+async def test_a_cancelled_replay_stops_and_goes_on_where_it_was(world: RealWorld) -> None:
+    heard_of: list[str] = []
+
+    async def work(heard: Heard[Event], _: Tx) -> None:
+        heard_of.append(heard.envelope.id)
+
+    hear(world, "batches", work)
+    await world.start()
+    await world.deliver(*(finished(world, f"r{n}", n) for n in range(300)))
+    await world.settle()
+    heard_of.clear()
+    replays = world.buses[-1].replays
+
+    job = await replays.order(wanted(world, mode="reapply", rate=100), actor="ann")
+    await eventually(lambda: len(heard_of) > 20)
+    cancelled = await replays.cancel(job.id, actor="bob")
+    with pytest.raises(ReplayRefused):
+        await replays.cancel(job.id, actor="bob")
+    await replay(world)  # one at a time: the first has let go when the second is done
+    stopped_at = len(heard_of)
+    await replays.resume(job.id, actor="bob")
+    done = await ended(world.buses[-1], job)
+
+    assert cancelled.status == "cancelled"
+    assert stopped_at < 200
+    assert done.status == "done"
+    assert len(heard_of) == len(set(heard_of)) == 300
+    audits = await world.records_of("outrider.audit.v1")
+    acts = [a for a in audits if job.id.encode() in (a.value or b"")]
+    assert [(b'"actor":"ann"' in (a.value or b"")) for a in acts] == [True, False, False, True]
+
+
+async def test_another_instance_goes_on_when_the_first_stops(world: RealWorld) -> None:
+    heard_of: list[str] = []
+
+    async def work(heard: Heard[Event], _: Tx) -> None:
+        heard_of.append(heard.envelope.id)
+
+    hear(world, "lanes", work)
+    await world.start()
+    await world.deliver(*(finished(world, f"r{n}", n) for n in range(200)))
+    await world.settle()
+    heard_of.clear()
+    job = await world.buses[-1].replays.order(wanted(world, mode="reapply", rate=100), actor="ann")
+    await eventually(lambda: len(heard_of) > 20)
+
+    await world.stop()
+    stopped_at = len(heard_of)
+    await world.start()
+    done = await ended(world.buses[-1], job)
+
+    assert stopped_at < 200
+    assert (done.status, done.counts.read) == ("done", 200)
+    assert len(heard_of) == len(set(heard_of)) == 200
