@@ -1,10 +1,12 @@
-"""`outrider topics apply | list`: the registry of topics, and the broker made to agree with it."""
+"""`outrider topics apply | list | asyncapi`: the registry of topics, and the broker made to agree with it."""
 
 import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from outrider_contracts import asyncapi as document
+from outrider_contracts.names import check_team_id
 from outrider_contracts.topics import SHARED, TopicSpec
 from outrider_local import kafka, topics
 from rich.table import Table
@@ -44,6 +46,21 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for p
             spec.name, str(spec.partitions), _kept(spec), " ".join(spec.writers), " ".join(spec.readers), spec.says
         )
     out.print(table)
+
+
+@app.command()
+def asyncapi(
+    team: Annotated[str | None, typer.Option(help="Only what this team may use, its id filled in.")] = None,
+) -> None:
+    """Print the AsyncAPI 3 document of all topics, for other systems and their code generators. Needs no broker.
+
+    Examples:  outrider topics asyncapi > outrider.json   |   outrider topics asyncapi --team ads
+    """
+    try:
+        described = document.document(check_team_id(team) if team is not None else None)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--team") from None
+    print(json.dumps(described, indent=2))
 
 
 def _kept(spec: TopicSpec) -> str:

@@ -1,17 +1,20 @@
-"""JSON Schemas of all facts, kept in `libs/contracts/schemas`: `python -m outrider_contracts.schemas [--check]`.
+"""What other systems read of the contracts, generated: `python -m outrider_contracts.schemas [--check]`.
 
-`--release` freezes them in `schemas/released`; from then on a type only gains optional fields.
+JSON Schemas of all facts in `libs/contracts/schemas`, and the AsyncAPI document of all topics, `asyncapi.json` beside
+them. `--release` freezes the schemas in `schemas/released`; from then on a type only gains optional fields.
 """
 
 import json
 import sys
 from pathlib import Path
 
+from outrider_contracts import asyncapi
 from outrider_contracts.compatibility import breaks
 from outrider_contracts.events import event_types
 
 FOLDER = Path(__file__).parents[2] / "schemas"
 RELEASED = FOLDER / "released"
+ASYNCAPI = FOLDER.parent / "asyncapi.json"
 
 
 def render() -> dict[str, str]:
@@ -23,9 +26,17 @@ def render() -> dict[str, str]:
     return rendered
 
 
+def render_asyncapi() -> str:
+    """Text of the AsyncAPI document, in the order of the registries."""
+    return json.dumps(asyncapi.document(), indent=2) + "\n"
+
+
 def differences() -> list[str]:
-    """Names of schemas whose committed text is absent, stale or orphaned."""
+    """Names of generated files whose committed text is absent, stale or orphaned."""
     wanted, committed = render(), _texts(FOLDER)
+    wanted[ASYNCAPI.name] = render_asyncapi()
+    if ASYNCAPI.exists():
+        committed[ASYNCAPI.name] = ASYNCAPI.read_text()
     return sorted(name for name in wanted.keys() | committed.keys() if wanted.get(name) != committed.get(name))
 
 
@@ -41,16 +52,17 @@ def incompatibilities() -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the schemas, or with `--check` only say which differ; exit status 1 if any does or breaks a release."""
+    """Write what is generated, or with `--check` say what differs; exit status 1 if any does or breaks a release."""
     broken = incompatibilities()
     for fault in broken:
         print(f"{fault}; a breaking change is a new type (.v2)", file=sys.stderr)
     if "--check" in arguments:
         stale = differences()
         for name in stale:
-            print(f"{name}: committed schema differs; run `python -m outrider_contracts.schemas`", file=sys.stderr)
+            print(f"{name}: the committed text differs; run `python -m outrider_contracts.schemas`", file=sys.stderr)
         return 1 if stale or broken else 0
     _write(FOLDER, render())
+    ASYNCAPI.write_text(render_asyncapi())
     if "--release" in arguments and not broken:
         _write(RELEASED, render())
     return 1 if broken else 0
