@@ -32,6 +32,7 @@ async def wire(resources: Resources[Settings]) -> None:
         await asyncio.Event().wait()
     resources.stack.push_async_callback(close)
     resources.background.append(beside)
+    resources.metrics.gauge("outrider_example_beside", "A number of its own.", lambda: 7)
 
 run(Settings(), name="example", migrations=Path(sys.argv[1]), wire=wire)
 """
@@ -58,6 +59,11 @@ def test_a_service_opens_says_when_it_is_ready_and_drains(environment: dict[str,
     try:
         assert wait_until(lambda: answers(address), seconds=60, every=0.1), (tmp_path / "err").read_text()
         assert wait_until(lambda: "runs beside" in out.read_text(), seconds=20, every=0.1)
+        shown = httpx.get(address.replace("/health/ready", "/metrics"), timeout=5, trust_env=False)
+        assert "outrider_bus_database_answers 1.0" in shown.text
+        assert "outrider_example_beside 7.0" in shown.text
+        assert 'outrider_http_requests_total{method="GET",route="/health/ready",status="200"}' in shown.text
+        assert shown.headers["content-type"].startswith("text/plain")
 
         process.send_signal(signal.SIGTERM)
 

@@ -17,6 +17,7 @@ from outrider_bus.bus import Bus
 from outrider_bus.kafka import KafkaAddress
 from outrider_chassis.database import Pool
 from outrider_chassis.http import make_app
+from outrider_chassis.metrics import Metrics
 from outrider_chassis.service import Resources
 from outrider_chassis.tokens import KeySet
 from outrider_contracts.envelope import encode
@@ -110,7 +111,7 @@ async def service(kafka: Kafka, pool: Pool) -> AsyncIterator[None]:
     )  # fmt: skip
     bus = Bus(service="lineage", kafka=kafka.address("lineage"), pool=pool)
     app = make_app("lineage", cast(KeySet, NamedCallers()), bus.health)
-    resources = Resources(settings, pool, bus, app)
+    resources = Resources(settings, pool, bus, app, Metrics(bus, pool))
     await wire(resources)
     beside = [asyncio.ensure_future(work()) for work in resources.background]
     await bus.start()

@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from outrider_bus.health import Health
 from outrider_bus.ports import UnavailableError
 from outrider_chassis.http import CurrentCaller, ProblemError, Role, admit, make_app, require
@@ -16,6 +19,14 @@ from tests.unit.chassis.issuer import URL, Issuer
 @pytest.fixture
 def issuer() -> Issuer:
     return Issuer()
+
+
+@pytest.fixture
+def exported(app: FastAPI) -> InMemorySpanExporter:
+    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    app._telemetry["tracer_provider"] = provider
+    return exporter
 
 
 @pytest.fixture
@@ -98,3 +109,19 @@ async def test_every_no_says_what_happened_and_what_to_do(client: httpx.AsyncCli
 async def test_health_needs_no_token_and_tells_alive_from_ready(client: httpx.AsyncClient) -> None:
     assert (await client.get("/health/live")).status_code == 200
     assert (await client.get("/health/ready")).status_code == 503
+
+
+async def test_a_request_goes_on_in_the_trace_it_names_and_health_is_no_span(
+    client: httpx.AsyncClient, issuer: Issuer, exported: InMemorySpanExporter
+) -> None:
+    given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    await client.get("/teams/ads", headers={**bearer(issuer.token()), "traceparent": given})
+    await client.get("/health/ready", headers={"traceparent": given})
+
+    [span] = exported.get_finished_spans()
+    assert span.name == "GET /teams/{team}"
+    assert span.context is not None
+    assert span.parent is not None
+    assert given[3:52] == f"{span.context.trace_id:032x}-{span.parent.span_id:016x}"
+    assert issuer.token()[:20] not in span.to_json()

@@ -178,6 +178,11 @@ class Bus:
         )
 
     @property
+    def is_relaying(self) -> bool:
+        """Whether of all processes of the service this one carries the outbox to Kafka."""
+        return self._relay.active
+
+    @property
     def _subscriptions(self) -> list[Subscription]:
         return [group.subscription for group in self._groups.values()]
 

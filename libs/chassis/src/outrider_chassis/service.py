@@ -22,6 +22,7 @@ from outrider_bus.kafka import KafkaAddress
 from outrider_chassis.database import Pool, open_pool
 from outrider_chassis.http import make_app
 from outrider_chassis.logs import configure_logging
+from outrider_chassis.metrics import Metrics
 from outrider_chassis.migrations import CHASSIS_MIGRATIONS, migrate
 from outrider_chassis.operations import letter_routes, parked_routes
 from outrider_chassis.settings import ServiceSettings, secret
@@ -40,6 +41,7 @@ class Resources(Generic[S]):
     pool: Pool
     bus: Bus
     app: FastAPI
+    metrics: Metrics
     background: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -59,9 +61,11 @@ async def serve(settings: S, *, name: str, migrations: Path, wire: Callable[[Res
         await migrate(pool, [("bus", BUS_MIGRATIONS), ("chassis", CHASSIS_MIGRATIONS), (name, migrations)])
         bus = Bus(service=name, kafka=kafka_address(settings), pool=pool)
         app = make_app(name, KeySet(settings.issuer_url), bus.health)
+        metrics = Metrics(bus, pool)
+        metrics.serve_at(app)
         for routes in (parked_routes(bus), letter_routes(bus)):
             app.include_router(routes)
-        resources = Resources(settings, pool, bus, app, stack=stack)
+        resources = Resources(settings, pool, bus, app, metrics, stack=stack)
         await wire(resources)
         host, port = settings.http_host, settings.http_port
         server = _Server(uvicorn.Config(app, host, port, log_config=None, access_log=False, lifespan="off"))

@@ -57,4 +57,10 @@ async def wire(resources: Resources[Settings]) -> None:
         handler=learn,
     )
     resources.app.include_router(routes(sweep, notebook))
+    resources.metrics.gauge(
+        "outrider_sweep_runs_behind_seconds", "How far reading runs is behind.", lambda: sweep.behind_seconds("runs")
+    )
+    resources.metrics.gauge(
+        "outrider_sweep_tasks_behind_seconds", "How far reading tasks is behind.", lambda: sweep.behind_seconds("tasks")
+    )
     resources.background.append(lambda: keep_going(sweep, settings.interval_seconds))

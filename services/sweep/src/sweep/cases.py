@@ -1,5 +1,6 @@
 """One round: read what Airflow updated, say what nobody said, ask after runs that may be gone."""
 
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,13 @@ class Sweep:
     terms: Terms
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     counts: Counter[str] = field(default_factory=Counter)
+    read_to: dict[Pass, datetime] = field(default_factory=dict)
+    """How far each pass has come since the service began."""
+
+    def behind_seconds(self, reading: Pass) -> float:
+        """How far *reading* lies behind the clock; nan before its first page."""
+        since = self.read_to.get(reading)
+        return (self.clock() - since).total_seconds() if since else math.nan
 
     async def round(self) -> None:
         """Both passes to their end, then some questions after runs that may be gone."""
@@ -57,6 +65,7 @@ class Sweep:
             before, cursor = cursor, cursor.after(page)
             await self.notebook.write(replace(outcome, moved=(reading, before, cursor)))
             self.counts["facts"] += len(outcome.facts)
+            self.read_to[reading] = cursor.since
             if not cursor.page:
                 return
 
