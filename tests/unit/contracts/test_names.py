@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from outrider_contracts.names import PLATFORM, DerivedNames, check_new_team_id, check_team_id
-from outrider_contracts.topics import team_events, team_inbox, team_of_topic
+from outrider_contracts.topics import team_concerned, team_events, team_inbox, team_of_topic
 
 GRAMMAR = r"[a-z][a-z0-9]{0,6}(-[a-z0-9]{1,6}){0,3}"
 IDS = st.from_regex(GRAMMAR, fullmatch=True).filter(lambda value: 3 <= len(value) <= 30)
@@ -75,3 +75,20 @@ def test_derived_names_fit_their_systems(team: str) -> None:
 def test_shared_topics_belong_to_no_team(topic: str) -> None:
     """The topic is the identity only where it is a team's own."""
     assert team_of_topic(topic) is None
+
+
+@pytest.mark.parametrize(
+    ("topic", "key", "team"),
+    [
+        ("outrider.airflow.v1", b"ads/daily/r1", "ads"),
+        ("outrider.tenants.desired.v1", b"ads", "ads"),
+        ("outrider.team.news.inbox.v1", b"ads/daily", "news"),
+        ("outrider.airflow.v1", b"\xff/daily", None),
+        ("outrider.airflow.v1", None, None),
+    ],
+)
+def test_a_record_concerns_the_team_of_its_topic_or_the_one_its_key_begins_with(
+    topic: str, key: bytes | None, team: str | None
+) -> None:
+    """What names no team concerns none, rather than one of an odd name."""
+    assert team_concerned(topic, key) == team

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from outrider_contracts.envelope import UndecodableError
-from outrider_contracts.names import PLATFORM, check_team_id
+from outrider_contracts.names import PLATFORM
 from outrider_contracts.tenants import AuditRecorded
-from outrider_contracts.topics import team_of_topic
+from outrider_contracts.topics import team_concerned
 
 from outrider_bus import inbox, outbox, parking
 from outrider_bus.database import PostgresDatabase
@@ -38,12 +38,8 @@ class Act:
 
 
 def team_of(topic: str, key: bytes | None) -> str:
-    """The team a record concerns: its topic's, else the first part of its key; the platform where that names none."""
-    named = team_of_topic(topic) or (key or b"").decode(errors="replace").split("/", 1)[0]
-    try:
-        return check_team_id(named)
-    except ValueError:
-        return PLATFORM
+    """The team a record concerns; the platform where it names none."""
+    return team_concerned(topic, key) or PLATFORM
 
 
 class Operations:

@@ -2,7 +2,15 @@
 
 import typer
 
-from outrider_cli import events_groups, events_tail, events_topics
+from outrider_cli import (
+    events_dlq,
+    events_groups,
+    events_outbox,
+    events_parked,
+    events_redrive,
+    events_tail,
+    events_topics,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,3 +22,8 @@ app.command()(events_topics.topics)
 app.command()(events_groups.groups)
 app.command()(events_groups.lag)
 app.command()(events_tail.tail)
+app.add_typer(events_parked.app, name="parked")
+app.add_typer(events_outbox.app, name="outbox")
+app.add_typer(events_dlq.app, name="dlq")
+events_dlq.app.command()(events_redrive.redrive)
+events_dlq.app.command()(events_redrive.discard)

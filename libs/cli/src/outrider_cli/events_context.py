@@ -1,6 +1,7 @@
 """What every command of `outrider events` begins with: the connection, and how a failure ends it."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -31,6 +32,17 @@ def broker_of(context: typer.Context) -> Iterator[Broker]:
     """Kafka under the operator's principal."""
     with connected(context) as connection:
         yield Broker(connection.kafka)
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Go on only where a person says so (or has said so by --yes); else end with status 2."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("nobody is there to be asked: add --yes")
+    if not typer.confirm(question):
+        err.print("nothing done")
+        raise typer.Exit(2)
 
 
 def warn(message: str) -> None:

@@ -31,6 +31,19 @@ def ago(at: datetime | None) -> str:
     return "" if at is None else length(max(0.0, (datetime.now(UTC) - at).total_seconds()))
 
 
+def size(count: int | None) -> str:
+    """A number of bytes."""
+    if count is None:
+        return ""
+    return (
+        f"{count} B"
+        if count < 1024
+        else f"{count / 1024:.0f} KiB"
+        if count < 1 << 20
+        else f"{count / (1 << 20):.1f} MiB"
+    )
+
+
 def table(*headings: str, right: tuple[str, ...] = ()) -> Table:
     """A table without lines whose first words are never broken; only `why` and its like may fold."""
     made = Table(box=None, padding=(0, 2, 0, 0))

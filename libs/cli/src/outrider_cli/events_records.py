@@ -9,7 +9,7 @@ from typing import Any
 
 from confluent_kafka import Message
 from outrider_contracts.envelope import UndecodableError, decode, open_envelope
-from outrider_contracts.topics import team_of_topic
+from outrider_contracts.topics import team_concerned
 from rich.text import Text
 
 from outrider_cli.events_format import visible
@@ -42,8 +42,8 @@ class Shown:
 
     @property
     def team(self) -> str:
-        """The team it concerns: that of the topic, else the first part of its key."""
-        return team_of_topic(self.topic) or (self.key or b"").decode(errors="replace").split("/", 1)[0]
+        """The team it concerns, "" where it names none."""
+        return team_concerned(self.topic, self.key) or ""
 
     @property
     def fault(self) -> str:

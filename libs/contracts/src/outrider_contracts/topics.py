@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from outrider_contracts.names import DerivedNames
+from outrider_contracts.names import DerivedNames, check_team_id
 
 Principal = Literal["airflow", "sweep", "storage", "lineage", "tenancy", "operator"]
 _DAY_MS = 86_400_000
@@ -99,6 +99,15 @@ def team_of_topic(topic: str) -> str | None:
     """The team whose topic this is, None for a shared topic."""
     parts = topic.split(".")
     return parts[2] if topic.startswith("outrider.team.") and len(parts) >= 4 else None
+
+
+def team_concerned(topic: str, key: bytes | None) -> str | None:
+    """The team a record concerns: its topic's, else the first part of its key; None where that names none."""
+    named = team_of_topic(topic) or (key or b"").decode(errors="replace").split("/", 1)[0]
+    try:
+        return check_team_id(named)
+    except ValueError:
+        return None
 
 
 def team_topics(team: str) -> tuple[TopicSpec, ...]:
