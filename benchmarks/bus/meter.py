@@ -3,6 +3,8 @@
 import time
 from pathlib import Path
 
+from outrider_chassis import collector
+
 
 def resident_mib(field: str = "VmRSS") -> float:
     """Memory of this process that is resident now, or with "VmHWM" the most that ever was."""
@@ -15,6 +17,7 @@ class Meter:
     """Started when the contender is ready to read; `stop` gives the figures."""
 
     def __init__(self) -> None:
+        collector.tune()  # as the chassis does for a service, and for every contender alike
         self._memory = resident_mib()
         self._cpu = time.process_time()
         self._wall = time.perf_counter()

@@ -64,7 +64,11 @@ async def test_what_a_failed_poll_moved_over_is_read_again() -> None:
         fed.extend((record.partition, record.offset) for record in records)
 
     timing = Timing(outage_first=0.001, outage_cap=0.001)
-    await Poller(consumer, group="g", timing=timing, current=lambda: assignment, feed=feed).run()
+
+    async def room() -> None:
+        pass
+
+    await Poller(consumer, group="g", timing=timing, current=lambda: assignment, feed=feed, room=room).run()
 
     assert [offset for partition, offset in fed if partition == 0] == [3, 4, 5, 6, 7, 8]
     assert [offset for partition, offset in fed if partition == 1] == [0, 1, 2, 3, 4]

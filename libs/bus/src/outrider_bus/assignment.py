@@ -31,11 +31,11 @@ class Assignment:
 
     def feed(self, record: RawRecord) -> None:
         """A record was read."""
-        self.trackers[TopicPartition(record.topic, record.partition)].feed(record.offset, record.timestamp)
+        self.trackers[record.topic, record.partition].feed(record.offset, record.timestamp)
 
     def done(self, record: RawRecord) -> None:
         """A record is worked off for good."""
-        self.trackers[TopicPartition(record.topic, record.partition)].done(record.offset)
+        self.trackers[record.topic, record.partition].done(record.offset)
 
     def to_commit(self) -> dict[TopicPartition, int]:
         """Offsets that moved since the last commit."""

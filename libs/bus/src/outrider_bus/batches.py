@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -26,9 +26,20 @@ class _RefusedAmongOthers(Exception):
     """One record of several was refused; they have to be told apart."""
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A record that was read: a fact, or why it can't be one; neither where the group does not hear its type."""
+
+    record: RawRecord
+    key: tuple[str, str] = ("", "")
+    """Its place in the inbox: topic and id."""
+    fact: Heard[Event] | None = None
+    why: Why | None = None
+
+
 @dataclass(frozen=True)
 class BatchTx:
-    """Works off batches of one group. `said_to` is the topic of its dead letters."""
+    """Works off batches of one group. `dead_letters` is the topic of what is given up."""
 
     group: str
     types: frozenset[type[Event]]
@@ -38,35 +49,33 @@ class BatchTx:
     dead_letters: str
     counters: Counters
 
-    async def work_off(self, records: Sequence[RawRecord], assignment: Assignment) -> None:
+    def sort(self, record: RawRecord) -> Job:
+        """Find out what is to be done with *record*. Never fails."""
+        try:
+            fact = read(record, self.decoder)
+        except UndecodableError as error:
+            return Job(record, (record.topic, inbox_id(record)), None, Why(error.stage, str(error)))
+        if fact is None or type(fact.event) not in self.types:
+            self.counters.skipped += 1
+            return Job(record)
+        return Job(record, (record.topic, fact.envelope.id), fact)
+
+    async def work_off(self, jobs: Sequence[Job], assignment: Assignment) -> None:
         """Keep the whole batch, or nothing of it. What can't be read becomes a dead letter in the same transaction."""
-        heard: list[Heard[Event]] = []
-        given_up: list[tuple[RawRecord, Why]] = []
-        for record in records:
-            try:
-                fact = read(record, self.decoder)
-            except UndecodableError as error:
-                given_up.append((record, Why(error.stage, str(error))))
-                continue
-            if fact is None or type(fact.event) not in self.types:
-                self.counters.skipped += 1
-            else:
-                heard.append(fact)
-        if not heard and not given_up:
+        by_key: dict[tuple[str, str], Job] = {}
+        for job in jobs:
+            if job.fact or job.why:
+                by_key.setdefault(job.key, job)
+        if not by_key:
             return
         async with self.database.begin() as tx:
-            keys = [(f.origin.topic, f.envelope.id) for f in heard] + [(r.topic, inbox_id(r)) for r, _ in given_up]
-            new = await inbox.take(tx.connection, self.group, keys)
-            for record, why in given_up:
-                if (record.topic, inbox_id(record)) in new:
-                    self._give_up(tx, record, why)
-            fresh = []
-            for fact in heard:
-                if (key := (fact.origin.topic, fact.envelope.id)) in new:
-                    new.discard(key)
-                    fresh.append(fact)
-            if fresh:
-                await self._handle(fresh, tx)
+            new = await inbox.take(tx.connection, self.group, by_key)
+            fresh = [job for key, job in by_key.items() if key in new]
+            for job in fresh:
+                if job.why:
+                    self._give_up(tx, job.record, job.why)
+            if facts := [job.fact for job in fresh if job.fact]:
+                await self._handle(facts, tx)
             if not assignment.active:
                 raise StaleEpochError("the partitions were taken away meanwhile")
 
@@ -79,13 +88,11 @@ class BatchTx:
                 raise _RefusedAmongOthers from refusal
             raise
 
-    async def give_up(self, record: RawRecord, error: Exception) -> None:
+    async def give_up(self, job: Job, error: Exception) -> None:
         """Put a record that the handler or the database refuses, alone, into the dead letters."""
         async with self.database.begin() as tx:
-            fact = read(record, self.decoder)
-            event_id = fact.envelope.id if fact else inbox_id(record)
-            if await inbox.take(tx.connection, self.group, [(record.topic, event_id)]):
-                self._give_up(tx, record, Why("handle", f"{type(error).__name__}: {error}"))
+            if await inbox.take(tx.connection, self.group, [job.key]):
+                self._give_up(tx, job.record, Why("handle", f"{type(error).__name__}: {error}"))
 
     def _give_up(self, tx: OutboxTx, record: RawRecord, why: Why) -> None:
         self.counters.dead_letters += 1
@@ -101,7 +108,7 @@ class BatchRunner:
         self._max_records = max_records
         self._timing = timing
         self._progress = progress
-        self._waiting: deque[RawRecord] = deque()
+        self._waiting: deque[Job] = deque()
         self._assignment = Assignment(())
         self._arrived = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
@@ -114,7 +121,7 @@ class BatchRunner:
         self._worker = asyncio.create_task(self._guard(assignment))
 
     def feed(self, records: Sequence[RawRecord]) -> None:
-        self._waiting.extend(records)
+        self._waiting.extend(map(self._work.sort, records))  # read now, while the batch in hand waits for the database
         self._arrived.set()
 
     @property
@@ -147,20 +154,20 @@ class BatchRunner:
             if await self._persist(batch, assignment, alone=False):
                 self._work.counters.batch_records.add(len(batch))
                 self._work.counters.seconds.add(time.monotonic() - began)
-                for record in batch:
-                    assignment.done(record)
+                for job in batch:
+                    assignment.done(job.record)
                 self._progress()
 
-    async def _persist(self, batch: Collection[RawRecord], assignment: Assignment, *, alone: bool) -> bool:
+    async def _persist(self, batch: Sequence[Job], assignment: Assignment, *, alone: bool) -> bool:
         """Work the batch off, however long it takes; False where it is no longer ours to do."""
         waits = backoff(self._timing.outage_first, self._timing.outage_cap)
         refused: Exception | None = None
         while assignment.active and not (self._draining and self._work.counters.is_waiting):
             try:
                 if refused:
-                    await self._work.give_up(next(iter(batch)), refused)
+                    await self._work.give_up(batch[0], refused)
                 else:
-                    await self._work.work_off(list(batch), assignment)
+                    await self._work.work_off(batch, assignment)
             except RefusedError:
                 return True
             except StaleEpochError:
@@ -180,9 +187,9 @@ class BatchRunner:
                 return True
         return False
 
-    async def _one_by_one(self, batch: Collection[RawRecord], assignment: Assignment) -> bool:
+    async def _one_by_one(self, batch: Sequence[Job], assignment: Assignment) -> bool:
         _LOG.warning("batch refused, working it off record by record", group=self._work.group, records=len(batch))
-        for record in batch:
-            if not await self._persist([record], assignment, alone=True):
+        for job in batch:
+            if not await self._persist([job], assignment, alone=True):
                 return False
         return True

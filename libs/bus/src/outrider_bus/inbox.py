@@ -1,6 +1,6 @@
 """The inbox: which records a group has worked off. Asking and writing are one statement: two workers can't both win."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from outrider_bus.ports import Connection
@@ -28,12 +28,14 @@ class AlreadyDone(Exception):
     """The inbox knows this record: there is nothing to do."""
 
 
-async def take(connection: Connection, group: str, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+async def take(connection: Connection, group: str, keys: Collection[tuple[str, str]]) -> Collection[tuple[str, str]]:
     """Enter (topic, id) pairs; gives those that are new. Undone with the transaction."""
     if not keys:
         return set()
     topics, ids = zip(*keys, strict=True)
     rows = await connection.fetch(_TAKE, group, list(topics), list(ids))
+    if len(rows) == len(keys):  # nearly always
+        return keys
     return {(row["topic"], row["event_id"]) for row in rows}
 
 

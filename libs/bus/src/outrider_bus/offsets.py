@@ -30,9 +30,12 @@ class OffsetTracker:
 
     def done(self, offset: int) -> None:
         """That record is worked off; the order of these calls does not matter."""
-        self._done.add(offset)
-        if self._open and self._open[0][0] == offset:
-            self._moved = self._clock()
+        if not self._open or self._open[0][0] != offset:
+            self._done.add(offset)
+            return
+        self._moved = self._clock()
+        self._open.popleft()
+        self.committable = offset + 1
         while self._open and self._open[0][0] in self._done:
             first, _ = self._open.popleft()
             self._done.discard(first)

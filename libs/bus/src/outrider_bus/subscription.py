@@ -25,6 +25,7 @@ from outrider_bus.runner import Runner
 from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()
+_ROOM_SECONDS = 1.0
 
 
 class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
@@ -52,6 +53,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self._assigned = False
         self._poller: Poller | None = None
         self._moved = asyncio.Event()
+        self._freed = asyncio.Event()
 
     def declare(self, shell: KafkaBroker) -> None:
         """Subscribe in the FastStream shell; it connects when the shell starts."""
@@ -128,6 +130,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self._counters.rebalances += 1
         self.assignment = Assignment(assigned)
         self._runner.assigned(self.assignment)
+        self._freed.set()
         self._assigned = True
         _LOG.info("partitions assigned", group=self.group, count=len(assigned))
 
@@ -145,6 +148,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                 timing=self._timing,
                 current=lambda: self.assignment,
                 feed=self._feed,
+                room=self._room,
             )
             try:
                 await self._poller.run()
@@ -174,6 +178,14 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     def _feed(self, records: Sequence[RawRecord]) -> None:
         if records:
             self._runner.feed(records)
+
+    async def _room(self) -> None:
+        """Before each poll: give a runner that is full a moment. A pause would throw away what was fetched ahead."""
+        until = time.monotonic() + _ROOM_SECONDS
+        while self._runner.load >= 1 and not self.assignment.paused and (left := until - time.monotonic()) > 0:
+            self._freed.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._freed.wait(), left)
         self._pause_or_resume()
 
     def _pause_or_resume(self) -> None:
@@ -188,6 +200,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     def progress(self) -> None:
         """Said by the runner when records are done: commit soon, read on if reading rests."""
         self._moved.set()
+        self._freed.set()
         if self.assignment.paused:
             self._pause_or_resume()
 

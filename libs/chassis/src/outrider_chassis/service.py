@@ -19,6 +19,7 @@ from outrider_bus import telemetry
 from outrider_bus.bus import Bus
 from outrider_bus.kafka import KafkaAddress
 
+from outrider_chassis import collector
 from outrider_chassis.database import Pool, open_pool
 from outrider_chassis.http import make_app
 from outrider_chassis.logs import configure_logging
@@ -103,6 +104,7 @@ async def _start(bus: Bus, server: uvicorn.Server) -> None:
     except BaseException:
         server.should_exit = True
         raise
+    collector.tune()
     _log.info("service started")
 
 

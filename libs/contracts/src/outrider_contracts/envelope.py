@@ -10,10 +10,11 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from outrider_contracts.event import Event
-from outrider_contracts.events import event_types
+from outrider_contracts.events import event_type
 from outrider_contracts.tracing import run_traceparent
 
 Headers = Sequence[tuple[str, bytes]]
+_ATTRIBUTES = frozenset({"ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "ce_time", "ce_causationid"})
 
 
 class UndecodableError(ValueError):
@@ -75,7 +76,7 @@ def open_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
     """Read the attributes. Raises UndecodableError where required ones are absent or no UTF-8."""
     found: dict[str, str] = {}
     for spelled, value in headers:
-        name = spelled.lower()
+        name = spelled if spelled in _ATTRIBUTES else spelled.lower()
         if value is None or not (name.startswith("ce_") or name == "traceparent"):
             continue
         try:
@@ -84,7 +85,8 @@ def open_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
             raise UndecodableError("headers", f"{name} is not UTF-8: {error}") from None
         if found.setdefault(name, text) != text:
             raise UndecodableError("headers", f"{name} is there twice, with different values")
-    if missing := [name for name in ("ce_id", "ce_type", "ce_source") if not found.get(name)]:
+    if not (found.get("ce_id") and found.get("ce_type") and found.get("ce_source")):
+        missing = [name for name in ("ce_id", "ce_type", "ce_source") if not found.get(name)]
         raise UndecodableError("headers", f"missing {', '.join(missing)}")
     if found.get("ce_specversion") != "1.0":
         raise UndecodableError("headers", f"ce_specversion is {found.get('ce_specversion')!r}, not '1.0'")
@@ -110,7 +112,7 @@ def decode(envelope: Envelope, value: bytes | None) -> Event | None:
 
     Open when read: fields a newer writer added are dropped, also where a model is closed for those who write it.
     """
-    kind = event_types().get(envelope.type)
+    kind = event_type(envelope.type)
     if kind is None:
         return None
     if value is None:

@@ -60,6 +60,11 @@ class Event(Model):
 E_ = TypeVar("E_", bound=Event)
 
 
+def event_type(name: str) -> type[Event] | None:
+    """The event class of that type, where this version knows it."""
+    return _REGISTER.get(name)
+
+
 def event_types() -> dict[str, type[Event]]:
     """Every known event class by its type. Importing `outrider_contracts.events` fills it."""
     return dict(_REGISTER)
