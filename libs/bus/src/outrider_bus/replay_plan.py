@@ -87,7 +87,7 @@ async def plan(request: ReplayRequest, group: Group, reader: RangeReader, *, inb
 
 async def _ranges(request: ReplayRequest, reader: RangeReader) -> tuple[list[OffsetRange], list[str]]:
     there = await reader.partitions()
-    named = {*request.partitions, *request.offsets, *(r.partition for r in request.ranges)}
+    named = {*request.partitions, *request.offsets, *request.until_offsets, *(r.partition for r in request.ranges)}
     if unknown := named - set(there):
         fix = f"{request.topic} has partitions {there[0]} to {there[-1]}"
         raise ReplayRefused("unknown_partition", f"there is no partition {', '.join(map(str, sorted(unknown)))}", fix)
@@ -108,6 +108,7 @@ async def _ranges(request: ReplayRequest, reader: RangeReader) -> tuple[list[Off
             start = request.offsets.get(number, start)
             if (found := until.get(number)) is not None:
                 end = found
+            end = min(end, request.until_offsets.get(number, end))
         if start > last or end > last:
             fix = f"it ends at {last} now; plan again"
             raise ReplayRefused("beyond_the_end", f"partition {number} has no offset {max(start, end)}", fix)

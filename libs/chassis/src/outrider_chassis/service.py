@@ -26,6 +26,7 @@ from outrider_chassis.logs import configure_logging
 from outrider_chassis.metrics import Metrics
 from outrider_chassis.migrations import CHASSIS_MIGRATIONS, migrate
 from outrider_chassis.operations import letter_routes, parked_routes
+from outrider_chassis.replays import replay_routes
 from outrider_chassis.settings import ServiceSettings, secret
 from outrider_chassis.tokens import KeySet
 from outrider_chassis.tracing import tracer_provider
@@ -64,7 +65,7 @@ async def serve(settings: S, *, name: str, migrations: Path, wire: Callable[[Res
         app = make_app(name, KeySet(settings.issuer_url), bus.health)
         metrics = Metrics(bus, pool)
         metrics.serve_at(app)
-        for routes in (parked_routes(bus), letter_routes(bus)):
+        for routes in (parked_routes(bus), letter_routes(bus), replay_routes(bus, name)):
             app.include_router(routes)
         resources = Resources(settings, pool, bus, app, metrics, stack=stack)
         await wire(resources)

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 
 from outrider_bus.bus import Bus
-from outrider_bus.ports import Heard, Tx
+from outrider_bus.ports import Heard, NeverAgain, Tx
 from outrider_contracts.event import Event
 from outrider_contracts.tenants import Acceptance, TeamStatus
 
 from outrider_chassis.database import Pool
 
+_NEVER_AGAIN: NeverAgain = {
+    TeamStatus: "what a team is, is told once: a replay may not change a tenant; tenancy tells it anew when it changes"
+}
 _ACTIVE = frozenset({"Provisioning", "Ready", "Degraded", "Orphaned"})
 
 _KEEP = """
@@ -27,7 +30,10 @@ class TeamsProjection:
 
     def listen(self, bus: Bus, group: str) -> None:
         """Keep the projection up to date from *bus* under consumer group *group*."""
-        bus.batches(group=group, topics=(TeamStatus.topic,), types=(TeamStatus,), handler=keep_statuses)
+        bus.batches(
+            group=group, topics=(TeamStatus.topic,), types=(TeamStatus,), handler=keep_statuses,
+            never_again=_NEVER_AGAIN,
+        )  # fmt: skip
 
     async def get(self, team: str) -> TeamStatus | None:
         """The team's status; None while the team is not known."""

@@ -8,6 +8,8 @@ from outrider_cli import (
     events_outbox,
     events_parked,
     events_redrive,
+    events_replay,
+    events_replays,
     events_tail,
     events_topics,
 )
@@ -27,3 +29,5 @@ app.add_typer(events_outbox.app, name="outbox")
 app.add_typer(events_dlq.app, name="dlq")
 events_dlq.app.command()(events_redrive.redrive)
 events_dlq.app.command()(events_redrive.discard)
+app.command()(events_replay.replay)
+app.add_typer(events_replays.app, name="replays")

@@ -38,6 +38,7 @@ class ReplayRequest(ReplayChoice):
     since: Instant | None = Field(default=None, description="records said at this time or later")
     until: Instant | None = Field(default=None, description="records said before this time")
     offsets: dict[int, int] = Field(default_factory=dict, description="partition -> first offset")
+    until_offsets: dict[int, int] = Field(default_factory=dict, description="partition -> offset behind the last")
     partitions: tuple[int, ...] = ()
     reason: str = ""
     plan_only: bool = False

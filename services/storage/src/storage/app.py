@@ -23,7 +23,7 @@ from storage.adapters.sts import NoCredentials, StsIssuer
 from storage.cases.begin import begin
 from storage.cases.work import Work
 from storage.domain.refusals import Refused, Waiting
-from storage.handlers import handlers, lane
+from storage.handlers import NEVER_AGAIN, handlers, lane
 from storage.ports import CredentialIssuer, Store
 from storage.settings import Settings
 from storage.timers import keep_clearing, keep_tidy
@@ -46,7 +46,10 @@ async def wire(resources: Resources[Settings]) -> None:
         terms=settings.terms, clock=lambda: datetime.now(UTC),
     )  # fmt: skip
     await begin(work)
-    resources.bus.lanes(group=GROUP, topics=(AirflowEvent.topic,), handlers=handlers(work), lane=lane)
+    resources.bus.lanes(
+        group=GROUP, topics=(AirflowEvent.topic,), handlers=handlers(work), lane=lane,
+        never_again=NEVER_AGAIN,
+    )  # fmt: skip
     admit(resources.app, teams.admits)
     add_routes(resources.app, work)
     resources.background += [

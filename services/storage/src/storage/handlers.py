@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
-from outrider_bus.ports import Begin, Heard, LaneHandler
+from outrider_bus.ports import Begin, Heard, LaneHandler, NeverAgain
 from outrider_contracts.airflow import (
     GraphDeclared,
     RunDeleted,
@@ -24,12 +24,27 @@ from storage.domain.refusals import Refused, Waiting
 from storage.records import holds, runs, versions
 from storage.records.codec import Connection
 
+NEVER_AGAIN: NeverAgain = {
+    RunFinished: "from a run's end on its versions' retention counts: they would be removed",
+    RunDeleted: "versions of a deleted run are removed",
+    TaskFinished: "a try that ended is sealed, and a seal lets go of the versions before it",
+}
+"""What is heard for the first time may bring a removal about; what an operator replays may not.
+
+The other facts are kept when they are replayed, but nothing is made for them, and a start that only a replay has told
+of lets no version of its run go (`plan_removal`) until Airflow's own word of it is heard.
+"""
+
 
 async def announce_run(work: Work, heard: Heard[Event], begin: Begin) -> None:
     """A run began or was reopened: make the places of its declared tasks."""
     said = heard.event
     assert isinstance(said, RunStarted)
     fresh = said.clear_number == 0 and not isinstance(said, RunReopened)
+    if heard.replayed:
+        async with begin() as tx:
+            await runs.keep_start(tx.connection, said, fresh=fresh, now=work.clock(), replayed=True)
+        return
     teams = await served(work, {said.run.team})
     async with work.database.begin() as tx:
         await runs.keep_start(tx.connection, said, fresh=fresh, now=work.clock())
@@ -47,6 +62,10 @@ async def announce_waiting(work: Work, heard: Heard[Event], begin: Begin) -> Non
     """A graph became known: make the places of open runs that waited for it."""
     said = heard.event
     assert isinstance(said, GraphDeclared)
+    if heard.replayed:
+        async with begin() as tx:
+            await runs.keep_graph(tx.connection, said)
+        return
     teams = await served(work, {said.run.team})
     async with work.database.begin() as tx:
         opened: list[Attempt] = []
@@ -63,9 +82,13 @@ async def prepare_try(work: Work, heard: Heard[Event], begin: Begin) -> None:
     said = heard.event
     assert isinstance(said, TaskStarted)
     declared = said.declaration
-    if declared is None or not (declared.inputs or declared.outputs or declared.sources or declared.destinations):
+    if (
+        heard.replayed
+        or declared is None
+        or not (declared.inputs or declared.outputs or declared.sources or declared.destinations)
+    ):
         async with begin() as tx:
-            await _confirm(work, tx.connection, said)
+            await _confirm(work, tx.connection, said, replayed=heard.replayed)
         return
     wanted = Wanted(
         said.task.task, said.run_started_at, said.run_after or said.run_started_at, said.logical_date, declared,
@@ -111,8 +134,9 @@ async def forget_run(work: Work, heard: Heard[Event], begin: Begin) -> None:
         await plan_run(work, tx.connection, said.run)
 
 
-async def _confirm(work: Work, connection: Connection, said: TaskStarted) -> None:
-    await runs.confirm(connection, said.task.run, said.run_started_at, said.run_after, said.logical_date, work.clock())
+async def _confirm(work: Work, connection: Connection, said: TaskStarted, *, replayed: bool = False) -> None:
+    dates = said.run_after, said.logical_date
+    await runs.confirm(connection, said.task.run, said.run_started_at, *dates, work.clock(), replayed=replayed)
 
 
 def lane(event: Event) -> str:

@@ -19,6 +19,8 @@ from sweep.timers import keep_going
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 GROUP = "sweep"
+HEARS = (RunStarted, RunReopened, RunFinished, RunDeleted, TaskFinished)
+_FOLLOWS_AIRFLOW = "the sweep asks Airflow after what it remembers, and says that it is deleted where Airflow lacks it"
 
 
 async def wire(resources: Resources[Settings]) -> None:
@@ -53,8 +55,9 @@ async def wire(resources: Resources[Settings]) -> None:
     bus.batches(
         group=GROUP,
         topics=(AirflowEvent.topic,),
-        types=(RunStarted, RunReopened, RunFinished, RunDeleted, TaskFinished),
+        types=HEARS,
         handler=learn,
+        never_again=dict.fromkeys(HEARS, _FOLLOWS_AIRFLOW),
     )
     resources.app.include_router(routes(sweep, notebook))
     resources.metrics.gauge(

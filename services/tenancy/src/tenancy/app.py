@@ -48,6 +48,9 @@ async def wire(resources: Resources[Settings]) -> None:
         types=(TeamDesired, TeamWithdrawn),
         handler=partial(hear_desired, ledger_of=registry.ledger),
         decode=decode_desired,
+        never_again=dict.fromkeys(
+            (TeamDesired, TeamWithdrawn), "a replay may not change a tenant; outrider tenants apply"
+        ),
     )
     reconciler = Reconciler(registry, provisioners)
     resources.background.append(registry.listen)

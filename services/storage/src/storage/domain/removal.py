@@ -32,6 +32,8 @@ def plan_removal(known: RunStart, airflow: AirflowRun | None, *, now: datetime, 
     The run must have ended, with no live task, and be the very start that was heard of last. A run that Airflow does
     not have is gone only if it said so twice, *grace* apart, and the deletion was heard or the run was never real.
     """
+    if known.replayed:
+        return Verdict(False, "a replay alone has told of the run's newest start; nothing is removed on that word")
     if airflow is None:
         if known.absent_since is None or now - known.absent_since < grace:
             return Verdict(False, "Airflow does not know the run; it is asked again after the grace", absent=True)

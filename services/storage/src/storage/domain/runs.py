@@ -10,7 +10,10 @@ from outrider_contracts.keys import RunKey
 
 @dataclass(frozen=True)
 class RunStart:
-    """One start of a run. `fresh`: begun from nothing, so what an earlier run of this id wrote is not its own."""
+    """One start of a run. `fresh`: begun from nothing, so what an earlier run of this id wrote is not its own.
+
+    `replayed`: only a replay has told of it.
+    """
 
     run: RunKey
     run_started_at: datetime
@@ -25,6 +28,7 @@ class RunStart:
     deleted_at: datetime | None = None
     absent_since: datetime | None = None
     heard_at: datetime | None = None
+    replayed: bool = False
 
     @property
     def ended_at(self) -> datetime | None:

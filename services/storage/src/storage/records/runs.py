@@ -14,10 +14,11 @@ _TASKS: TypeAdapter[tuple[TaskDeclaration, ...]] = TypeAdapter(tuple[TaskDeclara
 
 _STARTED = """
 INSERT INTO storage.runs AS known
-    (team, dag_id, run_id, run_started_at, started, fresh, run_after, logical_date, dag_version, heard_at)
-VALUES ($1, $2, $3, $4, true, $5, $6, $7, $8, $9)
+    (team, dag_id, run_id, run_started_at, started, fresh, run_after, logical_date, dag_version, heard_at, replayed)
+VALUES ($1, $2, $3, $4, true, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (team, dag_id, run_id, run_started_at) DO UPDATE SET
     started = true,
+    replayed = known.replayed AND excluded.replayed,
     fresh = known.fresh OR excluded.fresh,
     run_after = coalesce(excluded.run_after, known.run_after),
     logical_date = coalesce(excluded.logical_date, known.logical_date),
@@ -29,6 +30,7 @@ INSERT INTO storage.runs AS known
 VALUES ($1, $2, $3, $4, true, $5, $6, $7, $8, $9)
 ON CONFLICT (team, dag_id, run_id, run_started_at) DO UPDATE SET
     confirmed = true,
+    replayed = false,
     outcome = CASE WHEN (excluded.finished_at, excluded.outcome)
                         > (coalesce(known.finished_at, '-infinity'), coalesce(known.outcome, ''))
                    THEN excluded.outcome ELSE known.outcome END,
@@ -40,16 +42,19 @@ _DELETED = """
 INSERT INTO storage.runs AS known (team, dag_id, run_id, run_started_at, deleted_at, heard_at)
 VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (team, dag_id, run_id, run_started_at) DO UPDATE SET
-    deleted_at = least(known.deleted_at, excluded.deleted_at)
+    deleted_at = least(known.deleted_at, excluded.deleted_at),
+    replayed = false
 """
 _CONFIRMED = """
-INSERT INTO storage.runs AS known (team, dag_id, run_id, run_started_at, confirmed, run_after, logical_date, heard_at)
-VALUES ($1, $2, $3, $4, true, $5, $6, $7)
+INSERT INTO storage.runs AS known
+    (team, dag_id, run_id, run_started_at, confirmed, run_after, logical_date, heard_at, replayed)
+VALUES ($1, $2, $3, $4, true, $5, $6, $7, $8)
 ON CONFLICT (team, dag_id, run_id, run_started_at) DO UPDATE SET
     confirmed = true,
+    replayed = known.replayed AND excluded.replayed,
     run_after = coalesce(known.run_after, excluded.run_after),
     logical_date = coalesce(known.logical_date, excluded.logical_date)
-WHERE NOT known.confirmed OR known.run_after IS NULL
+WHERE NOT known.confirmed OR known.run_after IS NULL OR known.replayed > excluded.replayed
 """
 _ENDED = """
 INSERT INTO storage.ends AS known
@@ -61,11 +66,14 @@ WHERE (excluded.ended_at, excluded.state) > (known.ended_at, known.state)
 """
 
 
-async def keep_start(connection: Connection, said: RunStarted, *, fresh: bool, now: datetime) -> None:
+async def keep_start(
+    connection: Connection, said: RunStarted, *, fresh: bool, now: datetime, replayed: bool = False
+) -> None:
     """A run began, or was reopened."""
     version = said.dag_version
     dates = (said.run_after, said.logical_date)
-    await connection.execute(_STARTED, *run_columns(said.run), said.run_started_at, fresh, *dates, version, now)
+    values = (said.run_started_at, fresh, *dates, version, now, replayed)
+    await connection.execute(_STARTED, *run_columns(said.run), *values)
 
 
 async def keep_finish(connection: Connection, said: RunFinished, now: datetime) -> None:
@@ -83,10 +91,10 @@ async def keep_deletion(connection: Connection, said: RunDeleted, now: datetime)
 
 async def confirm(
     connection: Connection, run: RunKey, started_at: datetime,
-    run_after: datetime | None, logical_date: datetime | None, now: datetime,
+    run_after: datetime | None, logical_date: datetime | None, now: datetime, *, replayed: bool = False,
 ) -> None:  # fmt: skip
     """Something else than its start showed that the run is real."""
-    await connection.execute(_CONFIRMED, *run_columns(run), started_at, run_after, logical_date, now)
+    await connection.execute(_CONFIRMED, *run_columns(run), started_at, run_after, logical_date, now, replayed)
 
 
 async def keep_end(connection: Connection, said: TaskFinished) -> None:
@@ -137,7 +145,7 @@ async def graph(connection: Connection, team: str, dag_id: str, dag_version: str
 async def unconfirmed(connection: Connection, heard_before: datetime, limit: int) -> list[RunStart]:
     """Starts that nothing but themselves speaks for."""
     rows: list[Row] = await connection.fetch(
-        "SELECT * FROM storage.runs WHERE NOT confirmed AND heard_at < $1 AND deleted_at IS NULL "
+        "SELECT * FROM storage.runs WHERE NOT (confirmed OR replayed) AND heard_at < $1 AND deleted_at IS NULL "
         "ORDER BY heard_at LIMIT $2",
         heard_before, limit,
     )  # fmt: skip
@@ -149,7 +157,8 @@ async def unannounced(
 ) -> list[RunStart]:
     """Open recent starts for which nothing was announced though their graph is known, or not to its end."""
     rows: list[Row] = await connection.fetch(
-        "SELECT r.* FROM storage.runs r WHERE r.started AND r.finished_at IS NULL AND r.deleted_at IS NULL "
+        "SELECT r.* FROM storage.runs r "
+        "WHERE r.started AND NOT r.replayed AND r.finished_at IS NULL AND r.deleted_at IS NULL "
         "AND r.run_started_at > $1 AND r.dag_version <> '' "
         "AND EXISTS (SELECT FROM storage.graphs g "
         "WHERE (g.team, g.dag_id, g.dag_version) = (r.team, r.dag_id, r.dag_version) AND g.tasks <> '[]') "
@@ -185,5 +194,5 @@ async def set_absent(connection: Connection, start: RunStart, since: datetime | 
 def start_of(row: Row) -> RunStart:
     """One row as a value."""
     names = ("started", "fresh", "confirmed", "run_after", "logical_date", "dag_version", "outcome", "finished_at",
-             "deleted_at", "absent_since", "heard_at")  # fmt: skip
+             "deleted_at", "absent_since", "heard_at", "replayed")  # fmt: skip
     return RunStart(run_of(row), row["run_started_at"], **{name: row[name] for name in names})
