@@ -165,13 +165,11 @@ class Attempt:
         assert self.group.batch_handler
         try:
             async with self.database.begin() as tx:
-                keys = {place: (heard.origin.topic, heard.envelope.id) for place, heard in facts.items()}
-                new = await inbox.take(tx.connection, self.scope, list(keys.values()))
-                fresh = {}
-                for place, key in keys.items():
-                    if key in new:
-                        new.discard(key)
-                        fresh[place] = facts[place]
+                by_key: dict[tuple[str, str], int] = {}
+                for place, heard in facts.items():
+                    by_key.setdefault((heard.origin.topic, heard.envelope.id), place)
+                new = await inbox.take(tx.connection, self.scope, by_key)
+                fresh = {place: facts[place] for key, place in by_key.items() if key in new}
                 if fresh:
                     try:
                         await self.group.batch_handler(list(fresh.values()), tx)
