@@ -4,9 +4,9 @@ import os
 import signal
 from types import FrameType
 
-from tests.riding import flown, ride
+from tests.riding import collector, flown, ride
 
-__all__ = ["flown", "ride"]
+__all__ = ["collector", "flown", "ride"]
 
 # A test says what its settings are; those of the person who runs it must not leak in.
 _SETTINGS = ("TENANCY_", "STORAGE_", "LINEAGE_", "SWEEP_", "AWS_", "OTEL_")

@@ -13,6 +13,8 @@ from outrider_local.removal import remove
 from outrider_local.runner import bring_up
 from outrider_local.stack import Stack
 
+from tests.otlp import Collector
+
 DAGS = Path(__file__).parent / "e2e" / "dags"
 
 
@@ -25,9 +27,17 @@ class Flown:
 
 
 @pytest.fixture(scope="session")
-def ride(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ride]:
+def collector() -> Iterator[Collector]:
+    """Where the services of the ridden stack send their spans."""
+    with Collector() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def ride(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Ride]:
     """A person at a stack of its own with the demo's two teams on board."""
     os.environ.update(FAST_CLEARING)
+    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.url
     stack = Stack.open(tmp_path_factory.mktemp("e2e") / "home")
     components = all_components()
     try:

@@ -105,7 +105,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     def lag(self) -> dict[TopicPartition, Lag]:
         """By partition, as far as Kafka has told us the end of its log."""
-        assignment, consumer = self.assignment, self._subscriber.consumer
+        assignment, consumer = self.assignment, self._subscriber and self._subscriber.consumer
         if consumer is None or not assignment.active:
             return {}
         return {p: self._lag(consumer, p) for p in assignment.partitions & consumer.assignment()}
