@@ -172,7 +172,8 @@ class Attempt:
                 fresh = {place: facts[place] for key, place in by_key.items() if key in new}
                 if fresh:
                     try:
-                        await self.group.batch_handler(list(fresh.values()), tx)
+                        with telemetry.processing_batch(self.scope, list(fresh.values())) as traced:
+                            await self.group.batch_handler(traced, tx)
                     except RefusedError as refusal:  # one record's answer: what it interrupted is not kept half done
                         raise _Together from refusal
         except Exception as error:  # as in a batch that is heard: told apart, record by record
