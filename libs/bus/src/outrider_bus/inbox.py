@@ -28,14 +28,14 @@ class AlreadyDone(Exception):
     """The inbox knows this record: there is nothing to do."""
 
 
-async def take(connection: Connection, group: str, keys: Collection[tuple[str, str]]) -> Collection[tuple[str, str]]:
+async def take(connection: Connection, group: str, keys: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
     """Enter (topic, id) pairs; gives those that are new. Undone with the transaction."""
     if not keys:
         return set()
     topics, ids = zip(*keys, strict=True)
     rows = await connection.fetch(_TAKE, group, list(topics), list(ids))
     if len(rows) == len(keys):  # nearly always
-        return keys
+        return set(keys)
     return {(row["topic"], row["event_id"]) for row in rows}
 
 
