@@ -71,7 +71,7 @@ async def test_a_broken_consumer_is_made_anew(world: RealWorld, end: str) -> Non
     await world.deliver(finished(world, at=1))
     await world.settle()
 
-    [(subscription, _)] = world.buses[0]._subscriptions
+    subscription = world.buses[0].groups[world.group].subscription
     broken = subscription._subscriber.consumer
     coordinator = broken._coordinator
     coordinator._coordination_task.cancel()

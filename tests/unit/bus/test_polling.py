@@ -63,12 +63,11 @@ async def test_what_a_failed_poll_moved_over_is_read_again() -> None:
     def feed(records: Sequence[RawRecord]) -> None:
         fed.extend((record.partition, record.offset) for record in records)
 
+    async def all_there_is() -> tuple[()]:
+        return ()
+
     timing = Timing(outage_first=0.001, outage_cap=0.001)
-
-    async def room() -> None:
-        pass
-
-    await Poller(consumer, group="g", timing=timing, current=lambda: assignment, feed=feed, room=room).run()
+    await Poller(consumer, group="g", timing=timing, current=lambda: assignment, feed=feed, which=all_there_is).run()
 
     assert [offset for partition, offset in fed if partition == 0] == [3, 4, 5, 6, 7, 8]
     assert [offset for partition, offset in fed if partition == 1] == [0, 1, 2, 3, 4]

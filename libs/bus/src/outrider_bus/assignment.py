@@ -9,6 +9,13 @@ from aiokafka import TopicPartition
 from outrider_bus.offsets import OffsetTracker
 from outrider_bus.records import RawRecord
 
+WINDOW = 64 * 1_048_576
+"""Bytes of records read ahead, over all partitions, which have equal shares: what a flood may hold of our memory, and
+how far behind it in the log another team's fact is still seen. A poll may go beyond it once per partition."""
+_LEAST_SHARE = 1_048_576
+_OBJECTS = 2_048
+"""Bytes that a decoded record takes beside its key and value; a rough measure."""
+
 
 @dataclass(frozen=True)
 class Lag:
@@ -27,15 +34,25 @@ class Assignment:
         self.trackers = {partition: OffsetTracker() for partition in self.partitions}
         self.active = True
         self.paused = False
+        self._resting: set[TopicPartition] = set()
+        self._window = max(_LEAST_SHARE, WINDOW // max(1, len(self.partitions)))
         self._committed: dict[TopicPartition, int] = {}
 
     def feed(self, record: RawRecord) -> None:
         """A record was read."""
-        self.trackers[record.topic, record.partition].feed(record.offset, record.timestamp)
+        self.trackers[record.topic, record.partition].feed(
+            record.offset, record.timestamp, _OBJECTS + len(record.value or b"") + len(record.key or b"")
+        )
 
     def done(self, record: RawRecord) -> None:
         """A record is worked off for good."""
         self.trackers[record.topic, record.partition].done(record.offset)
+
+    def with_room(self) -> frozenset[TopicPartition]:
+        """Partitions to read: all but those that hold their share; these rest until they are down to ¾ of it."""
+        limit, again, before = self._window, self._window * 3 // 4, self._resting
+        self._resting = {p for p, t in self.trackers.items() if t.held >= (again if p in before else limit)}
+        return self.partitions - self._resting if self._resting else self.partitions
 
     def to_commit(self) -> dict[TopicPartition, int]:
         """Offsets that moved since the last commit."""

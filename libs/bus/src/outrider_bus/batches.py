@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from outrider_bus.deadletters import Why, dead_letter, inbox_id
 from outrider_bus.ports import BatchHandler, Heard, RefusedError, StaleEpochError, UnavailableError
 from outrider_bus.records import Decoder, RawRecord, read
 from outrider_bus.timing import Timing, backoff
+from outrider_bus.turns import Turns
 
 _LOG = structlog.get_logger()
 
@@ -101,14 +101,14 @@ class BatchTx:
 
 
 class BatchRunner:
-    """Takes up to *max_records* at a time, in partition order, one batch after the other."""
+    """Takes up to *max_records* at a time, from all partitions in turn, one batch after the other."""
 
     def __init__(self, work: BatchTx, *, max_records: int, timing: Timing, progress: Callable[[], None]) -> None:
         self._work = work
         self._max_records = max_records
         self._timing = timing
         self._progress = progress
-        self._waiting: deque[Job] = deque()
+        self._waiting: Turns[Job] = Turns()
         self._assignment = Assignment(())
         self._arrived = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
@@ -121,12 +121,9 @@ class BatchRunner:
         self._worker = asyncio.create_task(self._guard(assignment))
 
     def feed(self, records: Sequence[RawRecord]) -> None:
-        self._waiting.extend(map(self._work.sort, records))  # read now, while the batch in hand waits for the database
+        for record in records:  # read now, while the batch in hand waits for the database
+            self._waiting.put((record.topic, record.partition), self._work.sort(record))
         self._arrived.set()
-
-    @property
-    def load(self) -> float:
-        return len(self._waiting) / (2 * self._max_records)
 
     async def drain(self) -> None:
         """End the batch in hand; where that takes too long its transaction is refused by the ended assignment."""
@@ -149,7 +146,7 @@ class BatchRunner:
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
-            batch = [self._waiting.popleft() for _ in range(min(self._max_records, len(self._waiting)))]
+            batch = self._waiting.take(self._max_records)
             began = time.monotonic()
             if await self._persist(batch, assignment, alone=False):
                 self._work.counters.batch_records.add(len(batch))

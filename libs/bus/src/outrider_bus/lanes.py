@@ -43,12 +43,13 @@ class KeyLanes:
             if heard is None or type(heard.event) not in self.handlers:
                 self.counters.skipped += 1
                 return None
-            return Job(record, _spell(self.lane(heard.event)), heard)
+            return Job(record, _spell(self.lane(heard.event)), heard.event.team_id(), heard)
         except UndecodableError as error:
             why = Why(error.stage, str(error))
         except Exception as error:  # noqa: BLE001 - a lane function that fails on a fact is the fact's dead letter
             why = Why("lane", f"{type(error).__name__}: {error}")
-        return Job(record, f"!unreadable {record.topic}/{record.partition}", None, why)
+        nobody = f"!unreadable {record.topic}/{record.partition}"
+        return Job(record, nobody, nobody, None, why)
 
     async def handle(self, job: "Job", assignment: Assignment, *, parked: int | None = None) -> None:
         """Handle one record; its inbox row and its way out of the parking lot are in the handler's transaction."""
@@ -67,7 +68,7 @@ class KeyLanes:
         except RefusedError as refusal:
             _LOG.info("refused", group=self.group, event_id=job.heard.envelope.id, reason=str(refusal))
         if parked is not None:  # a handler that wanted no transaction, or one whose work was done before
-            await self.drop(parked)
+            await self._drop(parked)
 
     async def give_up(self, job: "Job", why: Why, *, parked: int | None = None) -> None:
         """Write the dead letter, once, with the inbox row."""
@@ -80,18 +81,19 @@ class KeyLanes:
             if parked is not None:
                 await parking.remove(tx.connection, parked)
 
-    async def park(self, lane: str, job: "Job", *, attempts: int, wait: float, reason: str) -> None:
-        """Queue a record of a sick lane durably."""
-        async with self.database.begin() as tx:
-            record, group = job.record, self.group
-            await parking.park(tx.connection, group, lane, record, attempts=attempts, wait=wait, reason=reason)
+    async def retry(self, parked: parking.Parked, assignment: Assignment) -> None:
+        """Handle a parked record, and take it out of the parking lot."""
+        if job := self.sort(parked.record):
+            await self.handle(job, assignment, parked=parked.seq)
+        else:
+            await self._drop(parked.seq)
 
-    async def failed_again(self, parked: parking.Parked, *, wait: float, reason: str) -> None:
-        """Remember one more try that went wrong."""
-        async with self.database.begin() as tx:
-            await parking.failed(tx.connection, parked, wait=wait, reason=reason)
+    async def give_up_parked(self, parked: parking.Parked, why: Why) -> None:
+        """Make a dead letter of a parked record."""
+        if job := self.sort(parked.record):
+            await self.give_up(job, why, parked=parked.seq)
 
-    async def drop(self, seq: int) -> None:
+    async def _drop(self, seq: int) -> None:
         """Take a parked record out that there is nothing to do for any more."""
         async with self.database.begin() as tx:
             await parking.remove(tx.connection, seq)
@@ -112,10 +114,11 @@ class KeyLanes:
 
 @dataclass(frozen=True)
 class Job:
-    """One record with its lane; `why` tells what is wrong with one that could not be read."""
+    """One record with its lane and whose it is; `why` tells what is wrong with one that could not be read."""
 
     record: RawRecord
     lane: str
+    team: str
     heard: Heard[Event] | None
     why: Why = field(default=Why("decode", ""))
 

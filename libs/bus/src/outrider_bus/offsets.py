@@ -7,39 +7,42 @@ from datetime import datetime
 
 
 class OffsetTracker:
-    """Knows which offset may be committed: the one behind the last record below which all are done.
+    """Knows which offset may be committed: the one behind the last record below which all are done, and what is held
+    above it.
 
     Offsets of a log have gaps (compaction, transaction markers), so what was fed is remembered, nothing is counted.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._open: deque[tuple[int, datetime]] = deque()
+        self._open: deque[tuple[int, datetime, int]] = deque()
         self._done: set[int] = set()
         self._clock = clock
         self._moved = 0.0
+        self.held = 0
+        """Bytes of the records above the watermark, as `feed` was told."""
         self.committable: int | None = None
         """The next offset a new reader should start at; None while nothing can be told."""
         self.last_fed: int | None = None
 
-    def feed(self, offset: int, said_at: datetime) -> None:
+    def feed(self, offset: int, said_at: datetime, size: int = 0) -> None:
         """A record was handed out. Offsets come in rising order."""
         if not self._open:
             self._moved = self._clock()
-        self._open.append((offset, said_at))
+        self._open.append((offset, said_at, size))
+        self.held += size
         self.last_fed = offset
 
     def done(self, offset: int) -> None:
         """That record is worked off; the order of these calls does not matter."""
+        self._done.add(offset)
         if not self._open or self._open[0][0] != offset:
-            self._done.add(offset)
             return
         self._moved = self._clock()
-        self._open.popleft()
-        self.committable = offset + 1
         while self._open and self._open[0][0] in self._done:
-            first, _ = self._open.popleft()
+            first, _, size = self._open.popleft()
             self._done.discard(first)
             self.committable = first + 1
+            self.held -= size
 
     @property
     def in_flight(self) -> int:
@@ -49,7 +52,7 @@ class OffsetTracker:
     @property
     def first_open(self) -> tuple[int, datetime] | None:
         """Offset and time of the record that holds the watermark."""
-        return self._open[0] if self._open else None
+        return self._open[0][:2] if self._open else None
 
     @property
     def watermark_age(self) -> float:

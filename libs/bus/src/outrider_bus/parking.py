@@ -39,10 +39,6 @@ _HURRY = """
 UPDATE bus.parked SET next_try_at = now() WHERE group_id = $1 AND next_try_at > now()
 AND seq = (SELECT min(seq) FROM bus.parked WHERE group_id = $1 AND lane = $2)
 """
-_WAITING = """
-SELECT lane FROM (SELECT DISTINCT ON (lane) lane, next_try_at FROM bus.parked WHERE group_id = $1 ORDER BY lane, seq)
-AS first WHERE next_try_at > now()
-"""
 _REMOVE = "DELETE FROM bus.parked WHERE seq = $1"
 
 
@@ -128,11 +124,6 @@ async def sick(connection: Connection) -> list[SickLane]:
 async def hurry(connection: Connection, group: str, lane: str) -> None:
     """Make the first record of a lane due now."""
     await connection.execute(_HURRY, group, lane)
-
-
-async def waiting(connection: Connection, group: str) -> set[str]:
-    """Lanes whose first record is not due yet: all others that are parked have something to do, or are well."""
-    return {row["lane"] for row in await connection.fetch(_WAITING, group)}
 
 
 def _record(row: asyncpg.Record) -> RawRecord:

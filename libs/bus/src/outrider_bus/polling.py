@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,8 +27,10 @@ class ConsumerBroken(Exception):
 
 
 class Poller:
-    """Polls one consumer. `feed` takes records of the assignment that `current` gives, in the same breath, and
-    `room` returns when it is time to read on."""
+    """Polls one consumer. `feed` takes records of the assignment that `current` gives, in the same breath.
+
+    `which` tells before each poll what to read; nothing: all there is.
+    """
 
     def __init__(
         self,
@@ -38,14 +40,14 @@ class Poller:
         timing: Timing,
         current: Callable[[], Assignment],
         feed: Callable[[Sequence[RawRecord]], None],
-        room: Callable[[], Awaitable[None]],
+        which: Callable[[], Awaitable[Collection[TopicPartition]]],
     ) -> None:
         self._consumer = consumer
         self._group = group
         self._timing = timing
         self._current = current
         self._feed = feed
-        self._room = room
+        self._which = which
         self.last = time.monotonic()
 
     async def run(self) -> None:
@@ -54,9 +56,9 @@ class Poller:
         well = time.monotonic()
         while True:
             self.last = time.monotonic()
-            await self._room()
             try:
-                read = await self._consumer.getmany(timeout_ms=_WAIT_MS, max_records=_MAX_RECORDS)
+                which = await self._which()
+                read = await self._consumer.getmany(*which, timeout_ms=_WAIT_MS, max_records=_MAX_RECORDS)
             except ConsumerStoppedError:
                 return
             except asyncio.CancelledError as error:

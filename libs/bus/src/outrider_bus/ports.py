@@ -8,6 +8,11 @@
   with origin and reason, and holds nobody up. Unknown types are counted and skipped.
 * **Order** is kept per lane (`lanes`) or per partition (`batches`), across redeliveries, rebalances and parking; not
   across a dead letter, and not between topics. So handlers should converge in any order.
+* **Teams take turns.** A flood delays another team's fact by turns, not by its size. `lanes`: teams that have work take
+  turns for the slots, so a fact that was read begins once slots have come free as often as other teams wait. `batches`:
+  partitions take turns for the places of a batch; of n partitions that wait each has every nth place. A group reads
+  64 MiB ahead (some 25,000 ordinary facts), each partition its equal share, and only a partition that holds its share
+  rests: a fact that lies further behind a flood of its own partition is seen when the flood has come down to that.
 * **What is said leaves** if and only if its transaction commits, in order per key, at least once; hearers know its id.
 * **Errors.** RefusedError: done, and what was said in its transaction is kept. UnavailableError (also a lost database
   connection): wait and try again for as long as it takes, never a dead letter. StaleEpochError: what was done is not

@@ -18,7 +18,3 @@ class Runner(Protocol):
 
     async def drain(self) -> None:
         """Bring work in hand to its end and drop what has not begun."""
-
-    @property
-    def load(self) -> float:
-        """How much is waiting: at 1 reading rests, at a half it goes on."""

@@ -1,33 +1,38 @@
-"""Running lanes: one worker per busy lane, a bound on all of them, and the parking of a lane that is sick.
+"""Running lanes: order within each, a bound on all of them, teams in turn, and lanes that are sick.
 
 A shift lasts from one assignment of partitions to the next; nothing is carried over but what PostgreSQL holds.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
 
-from outrider_bus import parking
 from outrider_bus.assignment import Assignment
-from outrider_bus.deadletters import Why
 from outrider_bus.lanes import Job, KeyLanes
-from outrider_bus.patience import Ended, Patience
+from outrider_bus.parkinglot import ParkingLot
+from outrider_bus.patience import attempt
+from outrider_bus.ports import StaleEpochError, UnavailableError
 from outrider_bus.records import RawRecord
-from outrider_bus.timing import Timing
+from outrider_bus.timing import Timing, backoff
+from outrider_bus.turns import Turns
 
 _LOG = structlog.get_logger()
 
 
-@dataclass
-class _Queue:
-    """What one lane still has to do, and its bell."""
+@dataclass(slots=True)
+class _Lane:
+    """What one lane still has to do. `busy`: it waits for its turn, has it, or rests because something is away."""
 
+    name: str
+    team: str
     jobs: deque[Job] = field(default_factory=deque)
-    bell: asyncio.Event = field(default_factory=asyncio.Event)
+    busy: bool = False
+    timer: asyncio.TimerHandle | None = None
+    waits: Iterator[float] | None = None
 
 
 class LaneRunner:
@@ -39,7 +44,6 @@ class LaneRunner:
 
         self._make = make
         self._shift = self._make(Assignment(()))
-        self._limit = max(1000, 8 * concurrency)
 
     def assigned(self, assignment: Assignment) -> None:
         self._shift = self._make(assignment)
@@ -51,49 +55,52 @@ class LaneRunner:
     async def drain(self) -> None:
         await self._shift.end()
 
-    @property
-    def load(self) -> float:
-        return self._shift.assignment.in_flight / self._limit
-
 
 class Shift:
-    """The lanes of one assignment."""
+    """The lanes of one assignment, and the workers that take them in turn, a record at a time."""
 
     def __init__(
         self, work: KeyLanes, assignment: Assignment, concurrency: int, timing: Timing, progress: Callable[[], None]
     ) -> None:
-        self.assignment = assignment
+        self._assignment = assignment
         self._work = work
+        self._concurrency = concurrency
         self._timing = timing
         self._progress = progress
-        self._patience = Patience(work.counters, timing, concurrency=concurrency)
-        self._queues: dict[str, _Queue] = {}
-        self._parked: set[str] = set()
-        self._parked_known = asyncio.Event()
+        self._lot = ParkingLot(
+            work.database, work.counters, timing,
+            retry=lambda parked: work.retry(parked, assignment), give_up=work.give_up_parked,
+        )  # fmt: skip
+        self._lanes: dict[str, _Lane] = {}
+        self._turns: Turns[_Lane] = Turns()
+        self._waiting = asyncio.Semaphore(0)
+        self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self) -> None:
-        """Learn which lanes are parked; no lane starts before, for nothing may overtake a parked record."""
-        self._start(self._find_parked())
+        """Start to work."""
+        self._start(self._open())
 
     def feed(self, records: Sequence[RawRecord]) -> None:
         """Sort records into their lanes."""
         for record in records:
             job = self._work.sort(record)
             if job is None:
-                self.assignment.done(record)
+                self._assignment.done(record)
                 self._progress()
             else:
-                queue = self._open(job.lane)
-                queue.jobs.append(job)
-                queue.bell.set()
+                lane = self._lane(job.lane, job.team)
+                lane.jobs.append(job)
+                self._wake(lane)
 
     async def end(self) -> None:
         """Let running handlers end; where that takes too long the ended assignment refuses their transactions."""
-        self._patience.over.set()
-        self._parked_known.set()
-        for queue in self._queues.values():
-            queue.bell.set()
+        self._over.set()
+        for lane in self._lanes.values():
+            if lane.timer:
+                lane.timer.cancel()
+        for _ in range(self._concurrency):
+            self._waiting.release()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._timing.drain)
 
@@ -105,103 +112,94 @@ class Shift:
     async def _guard(self, work: Awaitable[None]) -> None:
         try:
             await work
-        except Ended:
-            pass
         except Exception as error:  # noqa: BLE001 - a bug of the bus itself: health tells it, nothing is committed
             self._work.counters.broken = repr(error)
-            _LOG.exception("a lane's worker broke; the service should be restarted", group=self._work.group)
+            _LOG.exception("a lanes' worker broke; the service should be restarted", group=self._work.group)
 
-    def _open(self, lane: str) -> _Queue:
-        if lane not in self._queues:
-            self._queues[lane] = _Queue()
-            self._start(self._run(lane, self._queues[lane]))
-        return self._queues[lane]
-
-    async def _find_parked(self) -> None:
-        self._parked = await self._patience.surely(self._read_parked)
-        self._work.counters.parked_lanes = len(self._parked)
-        for lane in self._parked:
-            self._open(lane)
-        self._parked_known.set()
-        while True:  # an operator may have hurried a lane, or relieved it of its first record
-            await self._patience.rest(self._timing.relay_poll)
-            for lane in self._parked - await self._patience.surely(self._read_waiting) if self._parked else ():
-                self._open(lane).bell.set()
-
-    async def _read_waiting(self) -> set[str]:
-        async with self._work.database.begin() as tx:
-            return await parking.waiting(tx.connection, self._work.group)
-
-    async def _read_parked(self) -> set[str]:
-        async with self._work.database.begin() as tx:
-            return await parking.lanes(tx.connection, self._work.group, self.assignment.partitions)
-
-    async def _run(self, lane: str, queue: _Queue) -> None:
-        await self._parked_known.wait()
-        while not self._patience.over.is_set():
-            if lane in self._parked:
-                await self._tend(lane, queue)
-            elif queue.jobs:
-                await self._take(lane, queue)
+    async def _open(self) -> None:
+        """Learn which lanes are parked; no lane starts before, for nothing may overtake a parked record."""
+        waits = backoff(self._timing.outage_first, self._timing.outage_cap)
+        while not self._over.is_set():
+            try:
+                await self._lot.learn(self._assignment.partitions)
+            except UnavailableError as error:
+                self._work.counters.waits(str(error))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._over.wait(), next(waits))
             else:
-                del self._queues[lane]
+                break
+        for name in self._lot.sick:
+            self._wake(self._lane(name, team=""))
+        for _ in range(self._concurrency):
+            self._start(self._take_turns())
+
+    def _lane(self, name: str, team: str) -> _Lane:
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = _Lane(name, team)
+        return lane
+
+    def _wake(self, lane: _Lane) -> None:
+        """Have *lane* wait for its turn, unless it does, or rests."""
+        if not lane.busy:
+            lane.busy = True
+            if lane.timer:
+                lane.timer.cancel()
+            self._turns.put(lane.team, lane)
+            self._waiting.release()
+
+    async def _take_turns(self) -> None:
+        while True:
+            await asyncio.sleep(
+                0
+            )  # handlers that never wait for anything must not keep the consumer from its heartbeat
+            await self._waiting.acquire()
+            if self._over.is_set():
                 return
+            lane = self._turns.pop()
+            try:
+                seconds, rests = await self._step(lane), False
+                lane.waits = None
+            except Exception as error:  # noqa: BLE001 - of the bus's own, for a handler's is dealt with: never give up
+                seconds, rests = self._back_off(lane, error), True
+            if not self._over.is_set():
+                self._go_on(lane, seconds, rests=rests)
 
-    async def _take(self, lane: str, queue: _Queue) -> None:
-        """Handle the lane's next record; where that fails the lane parks."""
-        job = queue.jobs[0]
-        if failure := await self._patience.attempt(lambda: self._work.handle(job, self.assignment)):
-            await self._park(lane, job, attempts=1, wait=self._timing.retry_delays[0], reason=_say(failure))
-            self._parked.add(lane)
-            self._work.counters.parked_lanes = len(self._parked)
-            _LOG.warning("lane parked", group=self._work.group, lane=lane, error=_say(failure))
-        queue.jobs.popleft()
-        self._done(job)
+    async def _step(self, lane: _Lane) -> float:
+        """Do the lane's next piece of work; gives the seconds until it should be seen to again by itself."""
+        if lane.name in self._lot.sick:
+            if come := list(lane.jobs):
+                await self._lot.queue(lane.name, (job.record for job in come))
+                for _ in come:
+                    self._done(lane)
+            return await self._lot.tend(lane.name)
+        job = lane.jobs[0]
+        if failure := await attempt(lambda: self._work.handle(job, self._assignment), self._work.counters):
+            await self._lot.park(lane.name, job.record, failure)
+        self._done(lane)
+        return 0
 
-    async def _tend(self, lane: str, queue: _Queue) -> None:
-        """Queue what has come behind the parked records, and try the first of these when it is due."""
-        queue.bell.clear()
-        while queue.jobs:
-            await self._park(lane, queue.jobs[0], attempts=0, wait=0, reason="")
-            self._done(queue.jobs.popleft())
-        first = await self._patience.surely(lambda: self._first(lane))
-        if first is None:
-            self._parked.discard(lane)
-            self._work.counters.parked_lanes = len(self._parked)
-            _LOG.info("lane is well again", group=self._work.group, lane=lane)
-        elif first.due_in > 0:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(queue.bell.wait(), first.due_in)
+    def _back_off(self, lane: _Lane, error: Exception) -> float:
+        if isinstance(error, UnavailableError):
+            self._work.counters.waits(str(error))
+        elif not isinstance(error, StaleEpochError):
+            _LOG.error("book-keeping failed, trying again", group=self._work.group, exc_info=error)
+        lane.waits = lane.waits or backoff(self._timing.outage_first, self._timing.outage_cap)
+        return next(lane.waits)
+
+    def _go_on(self, lane: _Lane, seconds: float, *, rests: bool) -> None:
+        lane.busy = rests
+        if seconds > 0:
+            lane.timer = asyncio.get_running_loop().call_later(seconds, self._rested, lane)
+        elif lane.jobs or lane.name in self._lot.sick:
+            self._wake(lane)
         else:
-            await self._try_parked(first)
+            del self._lanes[lane.name]
 
-    async def _try_parked(self, parked: parking.Parked) -> None:
-        self._work.counters.retries += 1
-        job = self._work.sort(parked.record)
-        if job is None:
-            await self._patience.surely(lambda: self._work.drop(parked.seq))
-        elif failure := await self._patience.attempt(
-            lambda: self._work.handle(job, self.assignment, parked=parked.seq)
-        ):
-            tries = parked.attempts + 1
-            if tries > len(self._timing.retry_delays):
-                why = Why("handle", _say(failure), tries)
-                await self._patience.surely(lambda: self._work.give_up(job, why, parked=parked.seq))
-            else:
-                wait = self._timing.retry_delays[parked.attempts]
-                await self._patience.surely(lambda: self._work.failed_again(parked, wait=wait, reason=_say(failure)))
+    def _rested(self, lane: _Lane) -> None:
+        lane.busy = False
+        self._wake(lane)
 
-    async def _park(self, lane: str, job: Job, *, attempts: int, wait: float, reason: str) -> None:
-        await self._patience.surely(lambda: self._work.park(lane, job, attempts=attempts, wait=wait, reason=reason))
-
-    async def _first(self, lane: str) -> parking.Parked | None:
-        async with self._work.database.begin() as tx:
-            return await parking.first(tx.connection, self._work.group, lane)
-
-    def _done(self, job: Job) -> None:
-        self.assignment.done(job.record)
+    def _done(self, lane: _Lane) -> None:
+        self._assignment.done(lane.jobs.popleft().record)
         self._progress()
-
-
-def _say(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -7,7 +7,7 @@ would be passed over without a trace. Here a record is either fed to the runner 
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,7 +20,6 @@ from faststream.kafka import KafkaBroker
 from outrider_bus.assignment import Assignment, Lag
 from outrider_bus.counters import Counters
 from outrider_bus.polling import ConsumerBroken, Poller
-from outrider_bus.records import RawRecord
 from outrider_bus.runner import Runner
 from outrider_bus.timing import Timing, backoff
 
@@ -69,7 +68,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             heartbeat_interval_ms=int(self._timing.heartbeat * 1000),
             rebalance_timeout_ms=int((self._timing.drain + 10) * 1000),
             max_partition_fetch_bytes=1_048_576,
-            fetch_max_wait_ms=500,
+            fetch_max_wait_ms=100,  # a partition that is resumed waits for the fetch of the others to come back
             listener=self,
         )
 
@@ -147,8 +146,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                 group=self.group,
                 timing=self._timing,
                 current=lambda: self.assignment,
-                feed=self._feed,
-                room=self._room,
+                feed=self._runner.feed,
+                which=self._to_be_read,
             )
             try:
                 await self._poller.run()
@@ -175,34 +174,33 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             with suppress(Exception):
                 await part()
 
-    def _feed(self, records: Sequence[RawRecord]) -> None:
-        if records:
-            self._runner.feed(records)
+    async def _to_be_read(self) -> Collection[TopicPartition]:
+        """Before each poll: the partitions that have room; nothing where all have.
 
-    async def _room(self) -> None:
-        """Before each poll: give a runner that is full a moment. A pause would throw away what was fetched ahead."""
+        One that is left out keeps what the client has fetched of it; a pause would throw that away. So they are paused
+        only once none had room for a moment, for polling must go on.
+        """
         until = time.monotonic() + _ROOM_SECONDS
-        while self._runner.load >= 1 and not self.assignment.paused and (left := until - time.monotonic()) > 0:
+        while not (ready := self.assignment.with_room()) and not self.assignment.paused:
+            if not self.assignment.partitions or (left := until - time.monotonic()) <= 0:
+                break
             self._freed.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._freed.wait(), left)
-        self._pause_or_resume()
+        self._pause(not ready and bool(self.assignment.partitions))
+        return ready & self._subscriber.consumer.assignment() if ready != self.assignment.partitions else ()
 
-    def _pause_or_resume(self) -> None:
+    def _pause(self, wanted: bool) -> None:
         assignment, consumer = self.assignment, self._subscriber.consumer
-        wanted = self._runner.load >= (0.5 if assignment.paused else 1)
-        if consumer is None or not assignment.active or assignment.paused == wanted:
-            return
-        assignment.paused = wanted
-        act = consumer.pause if wanted else consumer.resume
-        act(*(assignment.partitions & consumer.assignment()))
+        if assignment.active and assignment.paused != wanted:
+            assignment.paused = wanted
+            act = consumer.pause if wanted else consumer.resume
+            act(*(assignment.partitions & consumer.assignment()))
 
     def progress(self) -> None:
-        """Said by the runner when records are done: commit soon, read on if reading rests."""
+        """Said by the runner when records are done: commit soon, read on if there was no room."""
         self._moved.set()
         self._freed.set()
-        if self.assignment.paused:
-            self._pause_or_resume()
 
     async def _commit_now_and_then(self) -> None:
         while True:

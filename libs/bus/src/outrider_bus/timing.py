@@ -11,6 +11,8 @@ class Timing:
 
     retry_delays: tuple[float, ...] = (5, 15, 35, 65)
     """Waits before the second, third, … try of a parked record: five tries in two minutes, then a dead letter."""
+    parked_poll: float = 2.0
+    """How often at least a sick lane is looked at: an operator may have changed what is parked."""
     outage_first: float = 0.1
     outage_cap: float = 10.0
     """An outside system that is away is asked again after waits that double from the first to the cap."""

@@ -1,0 +1,87 @@
+"""The sick lanes of one assignment: whatever comes later queues behind what is parked; the first is tried when due."""
+
+from collections.abc import Awaitable, Callable, Collection, Iterable
+
+import structlog
+from aiokafka import TopicPartition
+
+from outrider_bus import parking
+from outrider_bus.counters import Counters
+from outrider_bus.database import PostgresDatabase
+from outrider_bus.deadletters import Why
+from outrider_bus.parking import Parked
+from outrider_bus.patience import attempt, spell
+from outrider_bus.records import RawRecord
+from outrider_bus.timing import Timing
+
+_LOG = structlog.get_logger()
+
+
+class ParkingLot:
+    """Used by both runners. `retry` handles a parked record and `give_up` makes it a dead letter; both take it out of
+    the lot in the same transaction. Every method raises UnavailableError; calling it again is harmless."""
+
+    def __init__(
+        self,
+        database: PostgresDatabase,
+        counters: Counters,
+        timing: Timing,
+        *,
+        retry: Callable[[Parked], Awaitable[None]],
+        give_up: Callable[[Parked, Why], Awaitable[None]],
+    ) -> None:
+        self.sick: set[str] = set()
+        self._database = database
+        self._group = counters.group
+        self._counters = counters
+        self._timing = timing
+        self._retry = retry
+        self._give_up = give_up
+
+    async def learn(self, partitions: Collection[TopicPartition]) -> None:
+        """Which lanes are sick. Nothing may be handled before: it could overtake a parked record."""
+        async with self._database.begin() as tx:
+            self.sick = await parking.lanes(tx.connection, self._group, partitions)
+        self._counters.parked_lanes = len(self.sick)
+
+    async def park(self, lane: str, record: RawRecord, failure: Exception) -> None:
+        """Park a record whose first try failed; its lane is sick from now on."""
+        wait, reason = self._timing.retry_delays[0], spell(failure)
+        async with self._database.begin() as tx:
+            await parking.park(tx.connection, self._group, lane, record, attempts=1, wait=wait, reason=reason)
+        self.sick.add(lane)
+        self._counters.parked_lanes = len(self.sick)
+        _LOG.warning("lane parked", group=self._group, lane=lane, error=reason)
+
+    async def queue(self, lane: str, records: Iterable[RawRecord]) -> None:
+        """Park what has come behind."""
+        async with self._database.begin() as tx:
+            for record in records:
+                await parking.park(tx.connection, self._group, lane, record, attempts=0, wait=0, reason="")
+
+    async def tend(self, lane: str) -> float:
+        """Try the first record of a sick lane where it is due. Gives the seconds until it should be seen to again,
+        0 also where it is well."""
+        async with self._database.begin() as tx:
+            first = await parking.first(tx.connection, self._group, lane)
+        if first is None:
+            self.sick.discard(lane)
+            self._counters.parked_lanes = len(self.sick)
+            _LOG.info("lane is well again", group=self._group, lane=lane)
+        elif first.due_in > 0:
+            return min(first.due_in, self._timing.parked_poll)
+        else:
+            await self._try(first)
+        return 0
+
+    async def _try(self, parked: Parked) -> None:
+        self._counters.retries += 1
+        failure = await attempt(lambda: self._retry(parked), self._counters)
+        if failure is None:
+            return
+        tries, delays = parked.attempts + 1, self._timing.retry_delays
+        if tries > len(delays):
+            await self._give_up(parked, Why("handle", spell(failure), tries))
+        else:
+            async with self._database.begin() as tx:
+                await parking.failed(tx.connection, parked, wait=delays[parked.attempts], reason=spell(failure))
