@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
-from benchmarks.bus import effect, latency
+from benchmarks.bus import effect, latency, replay
 from benchmarks.bus.effort import Effort
 from benchmarks.bus.findings import Section, table
 from benchmarks.bus.stand import Stand, open_stand
@@ -23,6 +23,7 @@ Part = Callable[[Stand, Effort], Section]
 PARTS: Mapping[str, Part] = {
     "effect": effect.measure,
     "latency": latency.measure,
+    "replay": replay.measure,
 }
 _EXAMPLES = """examples:
   python -m benchmarks.bus                        everything, three rounds

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -62,7 +62,7 @@ class Stand:
         for future in admin.create_topics(new).values() if new else ():
             future.result(20)
 
-    def fill(self, topic: str, records: Sequence[Record]) -> None:
+    def fill(self, topic: str, records: Iterable[Record]) -> None:
         """Append *records* to *topic*, with the fastest client there is."""
         config = {**RunningKafka(self.stack).client_config(), "acks": "all", "linger.ms": 20}
         producer = Producer({**config, "queue.buffering.max.messages": 200_000})

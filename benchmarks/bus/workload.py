@@ -1,7 +1,7 @@
 """What every contender of the effect is given and must do: the records, the tables, the statements."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -56,9 +56,9 @@ def fact(number: int, at: datetime = _AT) -> RunFinished:
     return RunFinished(run=run, run_started_at=_AT, state="success", finished_at=at, logical_date=_AT, run_after=_AT)
 
 
-def records(count: int) -> list[Record]:
+def records(count: int, *, first: int = 0) -> Iterator[Record]:
     """The log that all contenders read."""
-    return [encode(fact(number), source="/airflow/bench") for number in range(count)]
+    return (encode(fact(number), source="/airflow/bench") for number in range(first, first + count))
 
 
 def note(event: RunFinished) -> RunNoted:

@@ -40,7 +40,7 @@ class Outgoing:
             record = encode(event, source=self._source, causationid=causation, traceparent=trace)
             self.events.append(event)
             for topic in [record.topic, *([topics.team_events(event.team_id())] if team_copies else [])]:
-                self.put(OutboxRow(topic, event.id, record.key.encode(), record.value, record.headers))
+                self.put(OutboxRow(topic, record.id, record.key.encode(), record.value, record.headers))
 
     async def say_raw(self, topic: str, key: str, value: bytes, headers: dict[str, str], id: str) -> None:
         if parent := headers.get("traceparent"):

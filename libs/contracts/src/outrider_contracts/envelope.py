@@ -46,6 +46,8 @@ class Record:
     key: str
     value: bytes
     headers: tuple[tuple[str, bytes], ...] = field(default=())
+    id: str = ""
+    """The fact's id, for those who keep it beside the record."""
 
 
 def encode(event: Event, *, source: str, causationid: str = "", traceparent: str = "") -> Record:
@@ -53,12 +55,13 @@ def encode(event: Event, *, source: str, causationid: str = "", traceparent: str
 
     Without a *traceparent* a fact of a run is told in the run's own trace.
     """
+    key, event_id = event.key(), event.id
     attributes = {
         "ce_specversion": "1.0",
-        "ce_id": event.id,
+        "ce_id": event_id,
         "ce_type": event.type,
         "ce_source": source,
-        "ce_subject": event.key(),
+        "ce_subject": key,
         "content-type": "application/json",
     }
     occurred = event.occurred_at()
@@ -69,7 +72,7 @@ def encode(event: Event, *, source: str, causationid: str = "", traceparent: str
     if trace := traceparent or run_traceparent(event.traced_run()):
         attributes["traceparent"] = trace
     headers = tuple((name, value.encode()) for name, value in attributes.items())
-    return Record(event.topic, event.key(), event.model_dump_json(by_alias=True).encode(), headers)
+    return Record(event.topic, key, event.model_dump_json(by_alias=True).encode(), headers, event_id)
 
 
 def open_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:

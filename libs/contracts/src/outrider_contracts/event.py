@@ -11,6 +11,7 @@ from outrider_contracts.model import Model
 
 _REGISTER: dict[str, type["Event"]] = {}
 _AS_JSON: TypeAdapter[Any] = TypeAdapter(Any)
+_spell = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Event(Model):
@@ -53,7 +54,7 @@ class Event(Model):
     @property
     def id(self) -> str:
         """32 hex digits of SHA-256 over type and identity: equal for every teller and every retry."""
-        said = json.dumps([self.type, *_AS_JSON.dump_python(self.identity(), mode="json")], separators=(",", ":"))
+        said = _spell([self.type, *_AS_JSON.dump_python(self.identity(), mode="json")])
         return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
