@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-unit test-integration test-e2e bench bench-bus check
+.PHONY: help demo up down test test-unit test-integration test-faults test-e2e bench bench-bus check
 
 # brings .venv up to date first; stops make where that fails
 SETUP = uv=$$(deploy/local/bootstrap) &&
@@ -23,6 +23,7 @@ down: ## stop what `up` or `demo` started, and nothing else
 test: ## all tests, on the real systems
 	@$(MAKE) --no-print-directory test-unit
 	@$(MAKE) --no-print-directory test-integration
+	@$(RUN) pytest tests/faults
 	@$(MAKE) --no-print-directory test-e2e
 
 test-unit: ## tests without any system: seconds
@@ -32,9 +33,12 @@ test-integration: ## each part on real Kafka, PostgreSQL, S3 with IAM; the plugi
 	@$(RUN) pytest tests/integration
 	@$(RUN) python -m outrider_local.airflow_tools pytest airflow_plugin/tests
 
+test-faults: ## everything dies, freezes and is slow at random: SECONDS=600 SEED=7 (a failure prints its seed)
+	@$(SETUP) OUTRIDER_FAULT_SECONDS=$(or $(SECONDS),300) OUTRIDER_FAULT_SEED=$(SEED) $$uv run --no-sync pytest tests/faults
+
 test-e2e: ## the whole stack with Airflow, ridden end to end, and its parts killed on the way
 	@$(RUN) python -m outrider_local.prerequisites java maven chromium
-	@$(RUN) pytest tests/e2e tests/faults
+	@$(RUN) pytest tests/e2e
 
 bench: ## the numbers of the README, on the running stack
 	@$(RUN) python benchmarks/environment_ready.py

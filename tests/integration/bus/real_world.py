@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -83,9 +83,7 @@ class RealWorld:
         self.producer = AIOKafkaProducer(**address.client_options, max_request_size=2_000_000)
 
     @classmethod
-    async def open(
-        cls, address: KafkaAddress, dsn: str, *, partitions: int = 3, team_topic: bool = True
-    ) -> "RealWorld":
+    async def open(cls, address: KafkaAddress, dsn: str, *, partitions: int = 3, team_topic: bool = True) -> Self:
         pool = await open_pool(dsn)
         await pool.execute("DROP SCHEMA IF EXISTS bus CASCADE")
         for file in sorted(MIGRATIONS.glob("*.sql")):

@@ -3,11 +3,13 @@
 from outrider_bus.bus import Bus
 from outrider_contracts.tenants import AuditRecorded
 
-from tests.integration.bus.hearers import hearers
+from tests.faults.members import members
+from tests.faults.worker import Orders
+from tests.faults.workload import TABLES
 from tests.integration.bus.real_world import QUICK, RealWorld, eventually
 from tests.unit.bus.promises import AT, Letter
 
-_ROUND = 5000
+_ROWS = 3000
 
 
 def audit(world: RealWorld, n: int, team: str = "") -> AuditRecorded:
@@ -32,20 +34,18 @@ async def left(world: RealWorld) -> int:
 
 async def test_a_killed_relay_loses_nothing_and_keeps_the_order(world: RealWorld) -> None:
     """A row may be carried twice; without the repetitions each key is in the order in which it was said."""
-    async with hearers(world, "lanes") as members:
-        survived, rounds = 0, 0
-        while rounds < 3 or (not survived and rounds < 12):  # a kill that comes too late proves nothing
-            relay = await members.start()
-            first = rounds * _ROUND
-            await say(world, [audit(world, n) for n in range(first, first + _ROUND)])
-            await members.kill(relay)
-            survived, rounds = max(survived, await left(world)), rounds + 1
-        await members.start()
+    await world.pool.execute(TABLES)
+    await say(world, [audit(world, n) for n in range(_ROWS)])
+    async with members(Orders(world.address, world.dsn, world.group, world.topic, "lanes")) as team:
+        for nth in (150, 700):
+            victim = team.begin(when="after", act="relay sends", nth=nth)  # in the middle of a portion
+            await victim.dies()
+        survived = await left(world)
+        team.begin()
         await eventually(lambda: _nothing_left(world))
 
-    said = resources(await world.answers())
-    assert survived, "every kill came too late to prove anything"
-    assert list(dict.fromkeys(said)) == [f"{n:05}" for n in range(rounds * _ROUND)]
+    assert survived
+    assert list(dict.fromkeys(resources(await world.answers()))) == [f"{n:05}" for n in range(_ROWS)]
 
 
 async def _nothing_left(world: RealWorld) -> bool:
