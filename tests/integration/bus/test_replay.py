@@ -11,7 +11,9 @@ from outrider_contracts.airflow import RunFinished
 from outrider_contracts.event import Event
 from outrider_contracts.replays import Replay, ReplayRequest
 
+from tests.integration.bus.hearers import hearers
 from tests.integration.bus.real_world import RealWorld, eventually
+from tests.integration.bus.workload import TABLE, answers_in, declare, facts
 from tests.unit.bus.promises import HOW, finished, hear, say_answer
 
 
@@ -238,3 +240,41 @@ async def test_another_instance_goes_on_when_the_first_stops(world: RealWorld) -
     assert stopped_at < 200
     assert (done.status, done.counts.read) == ("done", 200)
     assert len(heard_of) == len(set(heard_of)) == 200
+
+
+@HOW
+async def test_another_instance_goes_on_when_the_first_is_killed(world: RealWorld, how: str) -> None:
+    """SIGKILL in the middle: the lease ends, the next one goes on from the cursor; the inbox knows what was done."""
+    await world.pool.execute(TABLE)
+    told = facts(world.team, 2000)
+    declare(world.bus, how, group=world.group, topic=world.topic)
+    await world.start()
+    await world.deliver(*told)
+    await world.settle(seconds=60)
+    answered = answers_in(await world.answers())
+    await forget_inbox(world)
+    await world.pool.execute("TRUNCATE chain")
+    async with hearers(world, how) as members:
+        victim = await members.start()
+        job = await world.buses[-1].replays.order(wanted(world, rate=1000), actor="ann")
+        await world.stop()
+        await eventually(lambda: reads(world, job.id, 200))
+        await members.kill(victim)
+        killed_at = await cursor(world, job.id)
+        await members.start()
+        await eventually(lambda: reads(world, job.id, 2000), seconds=60)
+
+    assert 200 <= killed_at < 2000
+    assert await world.pool.fetchval("SELECT sum(links) FROM chain") == 2000
+    assert answers_in(await world.answers()) == answered
+    assert await world.pool.fetchval("SELECT status FROM bus.replays") == "done"
+    assert await world.pool.fetchval("SELECT max(epoch) FROM bus.replays") >= 2
+
+
+async def cursor(world: RealWorld, id: str) -> int:
+    sql = "SELECT sum(cursor - start_offset)::int FROM bus.replay_partitions WHERE replay_id = $1"
+    return int(await world.pool.fetchval(sql, id))
+
+
+async def reads(world: RealWorld, id: str, enough: int) -> bool:
+    return await cursor(world, id) >= enough

@@ -103,7 +103,7 @@ class Kafka:
 
 
 @asynccontextmanager
-async def service(kafka: Kafka, pool: Pool) -> AsyncIterator[None]:
+async def service(kafka: Kafka, pool: Pool) -> AsyncIterator[Bus]:
     """The service runs; leaving stops it as SIGTERM does."""
     settings = Settings(
         kafka_bootstrap_servers=kafka.running.bootstrap, kafka_username="lineage", database_url="",
@@ -116,7 +116,7 @@ async def service(kafka: Kafka, pool: Pool) -> AsyncIterator[None]:
     beside = [asyncio.ensure_future(work()) for work in resources.background]
     await bus.start()
     try:
-        yield
+        yield bus
     finally:
         for task in beside:
             task.cancel()
