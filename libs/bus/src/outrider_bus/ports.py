@@ -20,7 +20,8 @@
   five times in two minutes, then gives the record up; `batches` finds the record at fault and gives it up at once.
 * **Handled again** (replay, redrive): the same handlers, told by `Heard.replayed`, under an inbox scope of the
   operator's choice. It is a second reader: no order with what the group hears meanwhile, nothing is parked, nothing
-  becomes a dead letter, and facts that a group has declared in `never_again` are left out.
+  becomes a dead letter, and facts that a group has declared in `never_again` are left out, unless a person asks for
+  one dead letter's first delivery. A dead letter is handled at most once, whatever is killed meanwhile.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence

@@ -54,7 +54,7 @@ def redrive(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would come of it.")] = False,
     first_delivery: Annotated[
         bool,
-        typer.Option("--first-delivery", help="One ID: also a type that is never handled again (see above)."),
+        typer.Option("--first-delivery", help="One ID: with the full effect of a first delivery."),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Also letters that have failed three redrives.")] = False,
     yes: Yes = False,
@@ -65,9 +65,10 @@ def redrive(
     by another telling of the same fact, changes nothing. One that fails again stays a dead letter, with its tries
     counted; no copy is made.
 
-    Facts that may end in a deletion or change a tenant are left out, for much may have happened since. Where that is
-    really meant for one letter, --first-delivery handles it as if Kafka gave it for the first time; all checks of a
-    first delivery hold (newer generations win, Airflow is asked, the undo window runs).
+    Much may have happened since, so letters are handled with the care of a replay: facts that may end in a deletion or
+    change a tenant are left out, and a start is kept but no environment is made ahead of it. Where the full effect is
+    meant for one letter, --first-delivery handles it as if Kafka gave it for the first time; all checks of a first
+    delivery hold (newer generations win, Airflow is asked, the undo window runs).
 
     \b
     Examples:
