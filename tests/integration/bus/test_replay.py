@@ -11,9 +11,10 @@ from outrider_contracts.airflow import RunFinished
 from outrider_contracts.event import Event
 from outrider_contracts.replays import Replay, ReplayRequest
 
-from tests.integration.bus.hearers import hearers
+from tests.faults.members import members
+from tests.faults.worker import Orders
+from tests.faults.workload import TABLES, declare
 from tests.integration.bus.real_world import RealWorld, eventually
-from tests.integration.bus.workload import TABLE, answers_in, declare, facts
 from tests.unit.bus.promises import HOW, finished, hear, say_answer
 
 
@@ -245,30 +246,33 @@ async def test_another_instance_goes_on_when_the_first_stops(world: RealWorld) -
 @HOW
 async def test_another_instance_goes_on_when_the_first_is_killed(world: RealWorld, how: str) -> None:
     """SIGKILL in the middle: the lease ends, the next one goes on from the cursor; the inbox knows what was done."""
-    await world.pool.execute(TABLE)
-    told = facts(world.team, 2000)
-    declare(world.bus, how, group=world.group, topic=world.topic)
+    await world.pool.execute(TABLES)
+    declare(world.bus, how, group=world.group, topic=world.topic, pool=world.pool)
     await world.start()
-    await world.deliver(*told)
+    await world.deliver(*(finished(world, f"r{n % 50}", n) for n in range(1500)))
     await world.settle(seconds=60)
-    answered = answers_in(await world.answers())
+    answered = {letter.header("ce_id") for letter in await world.answers()}
     await forget_inbox(world)
     await world.pool.execute("TRUNCATE chain")
-    async with hearers(world, how) as members:
-        victim = await members.start()
-        job = await world.buses[-1].replays.order(wanted(world, rate=1000), actor="ann")
+    async with members(Orders(world.address, world.dsn, world.group, world.topic, how)) as team:
+        victim = await team.start()
+        job = await world.buses[-1].replays.order(wanted(world, rate=500), actor="ann")
         await world.stop()
-        await eventually(lambda: reads(world, job.id, 200))
-        await members.kill(victim)
+        await eventually(lambda: reads(world, job.id, 200), seconds=60)
+        await victim.end()
         killed_at = await cursor(world, job.id)
-        await members.start()
-        await eventually(lambda: reads(world, job.id, 2000), seconds=60)
+        await team.start()
+        await eventually(lambda: reads(world, job.id, 1500), seconds=60)
+        await eventually(lambda: is_done(world, job.id))
 
-    assert 200 <= killed_at < 2000
-    assert await world.pool.fetchval("SELECT sum(links) FROM chain") == 2000
-    assert answers_in(await world.answers()) == answered
-    assert await world.pool.fetchval("SELECT status FROM bus.replays") == "done"
+    assert 200 <= killed_at < 1500
+    assert await world.pool.fetchval("SELECT sum(links) FROM chain") == 1500
+    assert {letter.header("ce_id") for letter in await world.answers()} == answered
     assert await world.pool.fetchval("SELECT max(epoch) FROM bus.replays") >= 2
+
+
+async def is_done(world: RealWorld, id: str) -> bool:
+    return bool(await world.pool.fetchval("SELECT status = 'done' FROM bus.replays WHERE id = $1", id))
 
 
 async def cursor(world: RealWorld, id: str) -> int:

@@ -43,7 +43,9 @@ def choose_topic(request: ReplayRequest, group: Group) -> ReplayRequest:
     return request.model_copy(update={"topic": topic})
 
 
-async def plan(request: ReplayRequest, group: Group, reader: RangeReader, *, inbox_days: float) -> ReplayPlan:
+async def plan(
+    request: ReplayRequest, group: Group, reader: RangeReader, *, inbox_days: float, look: bool
+) -> ReplayPlan:
     """Say what *request* would do. Raises ReplayRefused."""
     sieve = Sieve(request, group)
     ranges, warnings = await _ranges(request, reader)
@@ -51,7 +53,7 @@ async def plan(request: ReplayRequest, group: Group, reader: RangeReader, *, inb
     reader.seek({r.partition: (r.start, r.end) for r in ranges})
     looks = _Looks(sieve)
     began = time.monotonic()
-    while not reader.is_over and time.monotonic() - began < _LOOKS_SECONDS:
+    while look and not reader.is_over and time.monotonic() - began < _LOOKS_SECONDS:
         for record in await reader.read(_PER_READ):
             looks.at(record)
     took = max(time.monotonic() - began, 0.001)

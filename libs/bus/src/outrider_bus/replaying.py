@@ -139,7 +139,6 @@ class Replaying:
             try:
                 return await act()
             except UnavailableError as error:
-                self._group.counters.waits(str(error))
                 with suppress(UnavailableError):
                     await self._save(note=f"waits: {error}")
                 await self._rest(next(waits))

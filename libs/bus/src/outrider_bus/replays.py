@@ -41,8 +41,10 @@ class Replays:
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    async def plan(self, request: ReplayRequest) -> ReplayPlan:
-        """What the replay would do, with its ends frozen. Raises ReplayRefused, UnavailableError."""
+    async def plan(self, request: ReplayRequest, *, look: bool = True) -> ReplayPlan:
+        """What the replay would do, with its ends frozen; *look* at the records. Raises ReplayRefused,
+        UnavailableError.
+        """
         group = self._groups.get(request.group)
         if group is None:
             fix = f"{self._service} hears as {', '.join(self._groups)}"
@@ -53,7 +55,7 @@ class Replays:
                 asyncio.timeout(_KAFKA_SECONDS),
                 RangeReader(self._kafka, service=self._service, topic=request.topic) as reader,
             ):
-                return await plan(request, group, reader, inbox_days=self._timing.inbox_days)
+                return await plan(request, group, reader, inbox_days=self._timing.inbox_days, look=look)
         except (KafkaError, OSError, TimeoutError) as error:
             raise UnavailableError(f"{request.topic} can't be read now: {error!r}") from error
 
@@ -61,7 +63,7 @@ class Replays:
         """Enter the job that *request* plans; it begins at once. Raises ReplayRefused, UnavailableError."""
         if not request.reason.strip():
             raise ReplayRefused("no_reason", "a replay is audited and needs a reason", 'say why: --reason "…"')
-        planned = await self.plan(request)
+        planned = await self.plan(request, look=False)
         id = f"r-{secrets.token_hex(4)}"
         async with self._database.begin() as tx:
             await replay_jobs.add(tx.connection, id, planned, actor=actor, reason=request.reason)
@@ -70,7 +72,7 @@ class Replays:
         self._wake.set()
         return job
 
-    async def list(self) -> list[Replay]:
+    async def jobs(self) -> list[Replay]:
         """Every job of this service's groups, newest first."""
         async with self._database.begin() as tx:
             return await replay_jobs.read(tx.connection, self._groups)
@@ -112,9 +114,8 @@ class Replays:
             if turned:
                 await tx.say(audit(job, act, actor, job.reason))
         if not turned:
-            message = f"replay {id} is {job.status}; it can be {act}ed only while {' or '.join(among)}"
-            raise ReplayRefused("not_now", message.replace("canceled", "cancelled").replace("resumeed", "resumed"),
-                                f"see outrider events replays show {id}")  # fmt: skip
+            message, fix = f"replay {id} is {job.status}: nothing to {act}", f"see outrider events replays show {id}"
+            raise ReplayRefused("not_now", message, fix)
         self._wake.set()
         return await self.get(id)
 

@@ -35,7 +35,7 @@ def replay_routes(bus: Bus, service: str) -> APIRouter:
     @routes.get("/replays")
     async def replays(caller: CurrentCaller) -> Replays:
         require(caller, Role.viewer)
-        return Replays(replays=tuple(await bus.replays.list()))
+        return Replays(replays=tuple(await bus.replays.jobs()))
 
     @routes.get("/replays/{id}")
     async def replay(id: str, caller: CurrentCaller) -> Replay:
