@@ -102,7 +102,9 @@ async def test_what_the_bus_counts_is_shown_and_a_database_that_is_away_does_not
             if "le" not in sample.labels
         }
 
-    now = shown(await Metrics(bus, world.pool).text())
+    pool = await asyncpg.create_pool(world.dsn, min_size=1)
+    metrics = Metrics(bus, pool, look_again_seconds=0)
+    now = shown(await metrics.text())
     first, second = world.group, f"{world.group}-2"
     assert now["outrider_bus_dead_letters_total"] == {first: 1, second: 0}
     assert now["outrider_bus_lag_records"] == {first: 0, second: 0}
@@ -117,9 +119,8 @@ async def test_what_the_bus_counts_is_shown_and_a_database_that_is_away_does_not
     assert now["outrider_bus_relay_active"] == {"": 1}
     assert now["outrider_bus_parked_keys"] == {first: 0, second: 0}
 
-    closed = await asyncpg.create_pool(world.dsn, min_size=1)
-    await closed.close()
-    without = shown(await Metrics(bus, closed).text())
+    await pool.close()
+    without = shown(await metrics.text())
     assert without["outrider_bus_database_answers"] == {"": 0}
     assert "outrider_bus_outbox_records" not in without
     assert without["outrider_bus_partitions"] == now["outrider_bus_partitions"]

@@ -91,6 +91,7 @@ async def test_what_a_record_causes_goes_on_in_its_trace(exported: InMemorySpanE
     assert processed.attributes is not None
     assert processed.attributes["messaging.destination.name"] == TOPIC
     assert processed.attributes["outrider.team"] == "ads"
+    assert run_traceparent("ads/daily/r1")[3:35] in [f"{link.context.trace_id:032x}" for link in processed.links]
 
 
 async def test_a_batch_is_linked_to_its_records_and_each_goes_on_in_its_own_trace(

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from outrider_bus import telemetry
 from outrider_bus.health import Health
 from outrider_bus.ports import UnavailableError
 from outrider_chassis.http import CurrentCaller, ProblemError, Role, admit, make_app, require
@@ -37,6 +38,10 @@ def app(issuer: Issuer) -> FastAPI:
     async def team(team: str, caller: CurrentCaller) -> str:
         require(caller, Role.operator, team)
         return caller.subject
+
+    @app.get("/trace")
+    async def trace() -> str:
+        return telemetry.current()
 
     @app.get("/broken/{kind}")
     async def broken(kind: str) -> None:
@@ -125,3 +130,11 @@ async def test_a_request_goes_on_in_the_trace_it_names_and_health_is_no_span(
     assert span.parent is not None
     assert given[3:52] == f"{span.context.trace_id:032x}-{span.parent.span_id:016x}"
     assert issuer.token()[:20] not in span.to_json()
+
+
+async def test_without_spans_what_is_said_goes_on_in_the_trace_of_the_request(client: httpx.AsyncClient) -> None:
+    given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    told = [(await client.get("/trace", headers=h)).json() for h in ({"traceparent": given}, {}, {"traceparent": "x"})]
+
+    assert told == [given, "", ""]

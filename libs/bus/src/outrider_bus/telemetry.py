@@ -90,13 +90,13 @@ def _created(tracer: Tracer, what: str, topic: str, about: dict[str, Any], paren
 @contextmanager
 def _processing(tracer: Tracer, group: str, heard: Heard[Event]) -> Iterator[Heard[Event]]:
     name, about, parent = f"process {heard.envelope.type}", _of_record(group, heard), heard.envelope.traceparent
-    with _span(tracer, name, SpanKind.CONSUMER, parent, about) as span:
+    with _span(tracer, name, SpanKind.CONSUMER, parent, about, _to_run(heard)) as span:
         yield _continued(heard, span)
 
 
 @contextmanager
 def _processing_batch(tracer: Tracer, group: str, facts: Sequence[Heard[Event]]) -> Iterator[Sequence[Heard[Event]]]:
-    links = [Link(get_current_span(_context(fact.envelope.traceparent)).get_span_context()) for fact in facts]
+    links = [_link(fact.envelope.traceparent) for fact in facts]
     about = {"messaging.consumer.group.name": group, "messaging.batch.message_count": len(facts)}
     about |= _kafka("process", facts[0].origin.topic)
     with _span(tracer, f"process batch of {group}", SpanKind.CONSUMER, "", about, links) as batch:
@@ -104,7 +104,7 @@ def _processing_batch(tracer: Tracer, group: str, facts: Sequence[Heard[Event]])
         spans = [
             tracer.start_span(
                 f"process {fact.envelope.type}", _context(fact.envelope.traceparent), SpanKind.CONSUMER,
-                _of_record(group, fact), link,
+                _of_record(group, fact), [*link, *_to_run(fact)],
             )
             for fact in facts
         ]  # fmt: skip
@@ -141,6 +141,16 @@ def _failed(span: Span, error: BaseException) -> None:
 
 def _context(traceparent: str) -> Context:
     return _W3C.extract({"traceparent": traceparent}, Context())
+
+
+def _link(traceparent: str) -> Link:
+    return Link(get_current_span(_context(traceparent)).get_span_context())
+
+
+def _to_run(heard: Heard[Event]) -> list[Link]:
+    """Where Airflow began the trace: the way to the run's own, in which removals are told, for instance."""
+    own = run_traceparent(heard.event.traced_run())
+    return [_link(own)] if own and own[3:35] != heard.envelope.traceparent[3:35] else []
 
 
 def _spelt(span: Span) -> str:

@@ -7,15 +7,22 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
+from opentelemetry.context import attach, detach
+from opentelemetry.trace import get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from outrider_bus.ports import UnavailableError
 from outrider_contracts.http import Problem
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from outrider_chassis.callers import Caller, Role
 from outrider_chassis.tokens import KeySet, TokenRefused
 
 __all__ = ["Caller", "CurrentCaller", "ProblemError", "Role", "admit", "caller", "make_app", "require", "verify_with"]
+
+
+_W3C = TraceContextTextMapPropagator()
 
 
 class ProblemError(Exception):
@@ -85,6 +92,7 @@ def make_app(name: str, keys: KeySet, health: Callable[[], Healthy]) -> FastAPI:
     spans = TelemetryConfig(metrics=False, logs=False, operation_spans=False, exclude=_is_looked_at_often)
     app = FastAPI(title=f"outrider {name}", docs_url="/docs", redoc_url=None, telemetry=spans)
     app.state.keys, app.state.admits = keys, None
+    app.add_middleware(_GoesOn)
 
     @app.get("/health/live", include_in_schema=False)
     async def live() -> JSONResponse:
@@ -114,6 +122,23 @@ def make_app(name: str, keys: KeySet, health: Callable[[], Healthy]) -> FastAPI:
         return _answer(422, Problem(code="invalid_request", message=faults, fix=f"see {app.docs_url}"))
 
     return app
+
+
+class _GoesOn:
+    """ASGI middleware: what is said for a request goes on in the trace it names, also where no spans are made."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or get_current_span().get_span_context().is_valid:
+            await self._app(scope, receive, send)
+            return
+        token = attach(_W3C.extract({"traceparent": Headers(scope=scope).get("traceparent", "")}))
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            detach(token)
 
 
 def _is_looked_at_often(scope: Scope) -> bool:

@@ -20,16 +20,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from outrider_chassis.bus_metrics import of_groups
 from outrider_chassis.database import Pool
 
-_LOOK_AGAIN_SECONDS = 5.0
 _PATIENCE_SECONDS = 2.0
 
 
 class Metrics:
     """What one service shows. `gauge` adds a number of its own."""
 
-    def __init__(self, bus: Bus, pool: Pool) -> None:
+    def __init__(self, bus: Bus, pool: Pool, *, look_again_seconds: float = 5.0) -> None:
         self.registry = CollectorRegistry()
-        self._waiting = _Waiting(bus, pool)
+        self._waiting = _Waiting(bus, pool, look_again_seconds)
         for collector in (_Groups(bus), self._waiting):
             self.registry.register(collector)
         ProcessCollector(registry=self.registry)
@@ -66,15 +65,15 @@ class _Groups(Collector):
 
 
 class _Waiting(Collector):
-    """Looked up at most every five seconds; where the database does not answer, its numbers are left out."""
+    """Looked up every *look_again* seconds at most; where the database does not answer, its numbers are left out."""
 
-    def __init__(self, bus: Bus, pool: Pool) -> None:
-        self._bus, self._pool = bus, pool
+    def __init__(self, bus: Bus, pool: Pool, look_again: float) -> None:
+        self._bus, self._pool, self._look_again = bus, pool, look_again
         self._found: Backlog | None = None
         self._looked_at = float("-inf")
 
     async def look(self) -> None:
-        if time.monotonic() - self._looked_at < _LOOK_AGAIN_SECONDS:
+        if time.monotonic() - self._looked_at < self._look_again:
             return
         self._looked_at = time.monotonic()
         try:
