@@ -277,7 +277,8 @@ class BusPromises:
         assert len(await world.answers()) == 3
         assert await world.dead_letters() == []
 
-    async def test_a_sick_lane_parks_while_others_flow_and_heals_in_order(self, world: World) -> None:
+    @HOW
+    async def test_a_sick_lane_parks_while_others_flow_and_heals_in_order(self, world: World, how: str) -> None:
         sick = True
         order: list[int] = []
 
@@ -286,9 +287,10 @@ class BusPromises:
             await say_answer(heard, tx)
             if heard.event.run.run_id == "sick" and sick:
                 raise RuntimeError("a bug")
-            order.append(heard.event.finished_at.microsecond)
+            if heard.event.finished_at.microsecond not in order:  # a batch that failed is worked off once more
+                order.append(heard.event.finished_at.microsecond)
 
-        hear(world, "lanes", work)
+        hear(world, how, work)
         await world.start()
 
         await world.deliver(finished(world, "sick", 1), finished(world, "sick", 2), finished(world, "well", 3))
@@ -305,7 +307,10 @@ class BusPromises:
         assert len(await world.answers()) == 6
         assert await world.dead_letters() == []
 
-    async def test_a_sick_lane_stays_in_order_when_its_records_are_delivered_again(self, world: World) -> None:
+    @HOW
+    async def test_a_sick_lane_stays_in_order_when_its_records_are_delivered_again(
+        self, world: World, how: str
+    ) -> None:
         """Parked records outlive the process; what comes later still queues behind them, and none is parked twice."""
         sick = True
         order: list[int] = []
@@ -317,7 +322,7 @@ class BusPromises:
                 raise RuntimeError("a bug")
             order.append(heard.event.finished_at.microsecond)
 
-        hear(world, "lanes", work)
+        hear(world, how, work)
         await world.start()
 
         await world.deliver(finished(world, at=1), finished(world, at=2))
@@ -332,7 +337,8 @@ class BusPromises:
         assert order == [1, 2, 3]
         assert len(await world.answers()) == 3
 
-    async def test_a_sick_lane_stays_sick_when_the_service_starts_anew(self, world: World) -> None:
+    @HOW
+    async def test_a_sick_lane_stays_sick_when_the_service_starts_anew(self, world: World, how: str) -> None:
         """What comes later must not overtake what was parked before."""
         sick = True
         order: list[int] = []
@@ -343,7 +349,7 @@ class BusPromises:
                 raise RuntimeError("a bug")
             order.append(heard.event.finished_at.microsecond)
 
-        hear(world, "lanes", work)
+        hear(world, how, work)
         await world.start()
 
         await world.deliver(finished(world, at=1), finished(world, at=2))
@@ -356,7 +362,10 @@ class BusPromises:
 
         assert order == [1, 2, 3]
 
-    async def test_what_always_fails_is_given_up_after_five_tries_and_its_lane_goes_on(self, world: World) -> None:
+    @HOW
+    async def test_what_always_fails_is_given_up_after_five_tries_and_its_lane_goes_on(
+        self, world: World, how: str
+    ) -> None:
         tries = 0
         done: list[tuple[int, int]] = []
 
@@ -369,7 +378,7 @@ class BusPromises:
                 raise RuntimeError("a bug for ever")
             done.append((heard.event.finished_at.microsecond, tries))
 
-        hear(world, "lanes", work)
+        hear(world, how, work)
         await world.start()
 
         await world.deliver(finished(world, at=1), finished(world, at=2))
@@ -377,7 +386,8 @@ class BusPromises:
         await world.settle()
 
         [letter] = await world.dead_letters()
-        assert (tries, done) == (5, [(2, 5)])
+        assert tries in ([5] if how == "lanes" else [5, 6])  # a batch that fails is taken apart first
+        assert done == [(2, tries)]
         assert letter.header("dlq-stage") == "handle"
         assert letter.header("dlq-attempts") == "5"
         assert letter.header("dlq-reason") == "RuntimeError: a bug for ever"
@@ -385,21 +395,31 @@ class BusPromises:
         assert len(await world.answers()) == 1
 
     async def test_one_bad_record_does_not_spoil_its_batch(self, world: World) -> None:
+        """It parks alone: the others of the batch are kept, and so are those behind it in its partition."""
+        sick = True
+        healed: list[str] = []
+
         async def work(heard: Heard[Event], tx: Tx) -> None:
             assert isinstance(heard.event, RunFinished)
             await say_answer(heard, tx)
             if heard.event.run.run_id == "bad":
-                raise RuntimeError("a bug")
+                if sick:
+                    raise RuntimeError("a bug")
+                healed.append(heard.envelope.id)
 
         hear(world, "batches", work)
         await world.start()
 
         await world.deliver(*(finished(world, "bad" if n == 5 else f"r{n}", n) for n in range(10)))
         await world.settle()
+        before = await world.answers()
+        sick = False
+        await world.until(lambda: bool(healed))
+        await world.settle()
 
-        [letter] = await world.dead_letters()
-        assert letter.header("ce_id") == finished(world, "bad", 5).id
-        assert len(await world.answers()) == 9
+        assert len(before) == 9
+        assert len(await world.answers()) == 10
+        assert await world.dead_letters() == []
 
     async def test_a_copy_goes_to_the_team_and_a_raw_record_goes_once_per_id(self, world: World) -> None:
         async def work(heard: Heard[Event], tx: Tx) -> None:

@@ -1,19 +1,22 @@
 """BatchTx: a batch of records, one PostgreSQL transaction (inbox, effect, outbox), then the Kafka commit."""
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 from outrider_contracts.envelope import UndecodableError
 from outrider_contracts.event import Event
 
-from outrider_bus import inbox, telemetry
+from outrider_bus import inbox, parking, telemetry
 from outrider_bus.assignment import Assignment
 from outrider_bus.counters import Counters
-from outrider_bus.database import OutboxTx, PostgresDatabase, is_away, is_worth_repeating
+from outrider_bus.database import OutboxTx, PostgresDatabase
 from outrider_bus.deadletters import Why, dead_letter, inbox_id
+from outrider_bus.parking import Parked
+from outrider_bus.parkinglot import ParkingLot
+from outrider_bus.patience import attempt
 from outrider_bus.ports import BatchHandler, Heard, RefusedError, StaleEpochError, UnavailableError
 from outrider_bus.records import Decoder, RawRecord, read
 from outrider_bus.timing import Timing, backoff
@@ -35,6 +38,11 @@ class Job:
     """Its place in the inbox: topic and id."""
     fact: Heard[Event] | None = None
     why: Why | None = None
+
+    @property
+    def lane(self) -> str:
+        """What parks together: its key."""
+        return parking.lane_of_key(self.record)
 
 
 @dataclass(frozen=True)
@@ -60,15 +68,28 @@ class BatchTx:
             return Job(record)
         return Job(record, (record.topic, fact.envelope.id), fact)
 
-    async def work_off(self, jobs: Sequence[Job], assignment: Assignment) -> None:
-        """Keep the whole batch, or nothing of it. What can't be read becomes a dead letter in the same transaction."""
+    async def work_off(
+        self, jobs: Sequence[Job], assignment: Assignment, *, sick: Collection[str] = (), parked: int | None = None
+    ) -> None:
+        """Keep the whole batch, or nothing of it, in one transaction.
+
+        What can't be read becomes a dead letter; what belongs to a *sick* lane queues behind what is parked; *parked*
+        leaves the parking lot.
+        """
         by_key: dict[tuple[str, str], Job] = {}
+        behind: list[Job] = []
         for job in jobs:
-            if job.fact or job.why:
+            if sick and job.fact and job.lane in sick:
+                behind.append(job)
+            elif job.fact or job.why:
                 by_key.setdefault(job.key, job)
-        if not by_key:
+        if not by_key and not behind and parked is None:
             return
         async with self.database.begin() as tx:
+            for job in behind:
+                await parking.queue(tx.connection, self.group, job.lane, job.record)
+            if parked is not None:
+                await parking.remove(tx.connection, parked)
             new = await inbox.take(tx.connection, self.group, by_key)
             fresh = [job for key, job in by_key.items() if key in new]
             for job in fresh:
@@ -88,11 +109,17 @@ class BatchTx:
                 raise _RefusedAmongOthers from refusal
             raise
 
-    async def give_up(self, job: Job, error: Exception) -> None:
-        """Put a record that the handler or the database refuses, alone, into the dead letters."""
+    async def retry(self, parked: Parked, assignment: Assignment) -> None:
+        """Work off a parked record, alone."""
+        with suppress(RefusedError):
+            await self.work_off([self.sort(parked.record)], assignment, parked=parked.seq)
+
+    async def give_up(self, parked: Parked, why: Why) -> None:
+        """Make a dead letter of a parked record."""
         async with self.database.begin() as tx:
-            if await inbox.take(tx.connection, self.group, [job.key]):
-                self._give_up(tx, job.record, Why("handle", f"{type(error).__name__}: {error}"))
+            if await inbox.take(tx.connection, self.group, [self.sort(parked.record).key]):
+                self._give_up(tx, parked.record, why)
+            await parking.remove(tx.connection, parked.seq)
 
     def _give_up(self, tx: OutboxTx, record: RawRecord, why: Why) -> None:
         self.counters.dead_letters += 1
@@ -101,7 +128,8 @@ class BatchTx:
 
 
 class BatchRunner:
-    """Takes up to *max_records* at a time, from all partitions in turn, one batch after the other."""
+    """Takes up to *max_records* at a time, from all partitions in turn, one batch after the other. Sick lanes are seen
+    to between two batches."""
 
     def __init__(self, work: BatchTx, *, max_records: int, timing: Timing, progress: Callable[[], None]) -> None:
         self._work = work
@@ -109,13 +137,11 @@ class BatchRunner:
         self._timing = timing
         self._progress = progress
         self._waiting: Turns[Job] = Turns()
-        self._assignment = Assignment(())
         self._arrived = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self._draining = False
 
     def assigned(self, assignment: Assignment) -> None:
-        self._assignment = assignment
         self._waiting.clear()
         self._draining = False
         self._worker = asyncio.create_task(self._guard(assignment))
@@ -141,52 +167,54 @@ class BatchRunner:
             _LOG.exception("the batch worker broke; the service should be restarted", group=self._work.group)
 
     async def _run(self, assignment: Assignment) -> None:
-        while assignment.active and not self._draining:
+        work = self._work
+        lot = ParkingLot(
+            work.database, work.counters, self._timing,
+            retry=lambda parked: work.retry(parked, assignment), give_up=work.give_up,
+        )  # fmt: skip
+        ours = await self._surely(lambda: lot.learn(assignment.partitions), assignment)
+        while ours and assignment.active:
+            until_due = await lot.tend_due()
+            if self._draining:
+                return
             if not self._waiting:
                 self._arrived.clear()
-                await self._arrived.wait()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._arrived.wait(), until_due)
                 continue
             batch = self._waiting.take(self._max_records)
-            began = time.monotonic()
-            if await self._persist(batch, assignment, alone=False):
-                self._work.counters.batch_records.add(len(batch))
-                self._work.counters.seconds.add(time.monotonic() - began)
+            ours = await self._surely(lambda now=batch: self._work_off(now, assignment, lot), assignment)  # type: ignore[misc]
+            if ours:
+                work.counters.batch_records.add(len(batch))
                 for job in batch:
                     assignment.done(job.record)
                 self._progress()
 
-    async def _persist(self, batch: Sequence[Job], assignment: Assignment, *, alone: bool) -> bool:
-        """Work the batch off, however long it takes; False where it is no longer ours to do."""
+    async def _surely(self, act: Callable[[], Awaitable[None]], assignment: Assignment) -> bool:
+        """Do *act*, however long it takes; False where it is no longer ours to do."""
         waits = backoff(self._timing.outage_first, self._timing.outage_cap)
-        refused: Exception | None = None
         while assignment.active and not (self._draining and self._work.counters.is_waiting):
             try:
-                if refused:
-                    await self._work.give_up(batch[0], refused)
-                else:
-                    await self._work.work_off(batch, assignment)
-            except RefusedError:
-                return True
+                await act()
             except StaleEpochError:
                 return False
-            except Exception as error:  # noqa: BLE001 - a handler's bug must not stop the others' facts
-                if isinstance(error, UnavailableError) or is_away(error):
-                    self._work.counters.waits(str(error))
-                    await asyncio.sleep(next(waits))
-                elif is_worth_repeating(error) or refused:
-                    await asyncio.sleep(next(waits))
-                elif alone:
-                    refused = error
-                else:
-                    return await self._one_by_one(batch, assignment)
+            except UnavailableError as error:
+                self._work.counters.waits(str(error))
+            except Exception:  # noqa: BLE001 - of the bus's own, for a handler's is dealt with: never give up
+                _LOG.exception("book-keeping failed, trying again", group=self._work.group)
             else:
-                self._work.counters.goes_on()
                 return True
+            await asyncio.sleep(next(waits))
         return False
 
-    async def _one_by_one(self, batch: Sequence[Job], assignment: Assignment) -> bool:
+    async def _work_off(self, batch: Sequence[Job], assignment: Assignment, lot: ParkingLot) -> None:
+        """Work the batch off. Where that fails each record is worked off alone, and what fails alone parks its lane."""
+        failure = await attempt(lambda: self._work.work_off(batch, assignment, sick=lot.sick), self._work.counters)
+        if failure is None or isinstance(failure, RefusedError):
+            return
+        if len(batch) == 1:
+            await lot.park(batch[0].lane, batch[0].record, failure)
+            return
         _LOG.warning("batch refused, working it off record by record", group=self._work.group, records=len(batch))
         for job in batch:
-            if not await self._persist([job], assignment, alone=True):
-                return False
-        return True
+            await self._work_off([job], assignment, lot)

@@ -3,7 +3,6 @@
 The running of lanes (order, concurrency, parking) is in `shifts`.
 """
 
-import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,7 +20,6 @@ from outrider_bus.ports import Heard, Lane, LaneHandler, RefusedError, StaleEpoc
 from outrider_bus.records import Decoder, RawRecord, read
 
 _LOG = structlog.get_logger()
-_LONGEST_LANE = 500
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class KeyLanes:
             if heard is None or type(heard.event) not in self.handlers:
                 self.counters.skipped += 1
                 return None
-            return Job(record, _spell(self.lane(heard.event)), heard.event.team_id(), heard)
+            return Job(record, parking.lane_name(self.lane(heard.event)), heard.event.team_id(), heard)
         except UndecodableError as error:
             why = Why(error.stage, str(error))
         except Exception as error:  # noqa: BLE001 - a lane function that fails on a fact is the fact's dead letter
@@ -126,10 +124,3 @@ class Job:
     def inbox_id(self) -> str:
         """Its key in the inbox."""
         return self.heard.envelope.id if self.heard else inbox_id(self.record)
-
-
-def _spell(lane: str) -> str:
-    """A lane's name as the database can keep and index it."""
-    if "\0" not in lane and len(lane) <= _LONGEST_LANE:
-        return lane
-    return f"{lane[:100]}~{hashlib.sha256(lane.encode()).hexdigest()}".replace("\0", "~")

@@ -48,7 +48,7 @@ class MemoryBus:
     ) -> None:
         """As `Bus.lanes`."""
         made = LaneGroup(
-            group, topics, "", decode, never_again, self.database, self._dead_letters, handlers, lane, self._tries
+            group, topics, "", decode, never_again, self.database, self._dead_letters, self._tries, handlers, lane
         )
         self._groups.append(made)
 
@@ -66,8 +66,8 @@ class MemoryBus:
     ) -> None:
         """As `Bus.batches`."""
         made = BatchGroup(
-            group, topics, pattern, decode, never_again, self.database, self._dead_letters, frozenset(types), handler,
-            max_records,
+            group, topics, pattern, decode, never_again, self.database, self._dead_letters, self._tries,
+            frozenset(types), handler, max_records,
         )  # fmt: skip
         self._groups.append(made)
 

@@ -14,6 +14,8 @@ from outrider_bus.again import DONE, KNOWN, Outcome, judge
 from outrider_bus.deadletters import Why, dead_letter, inbox_id
 from outrider_bus.inbox import AlreadyDone
 from outrider_bus.memory_database import MemoryDatabase, MemoryTx
+from outrider_bus.parking import lane_of_key
+from outrider_bus.patience import spell
 from outrider_bus.ports import (
     BatchHandler,
     Begin,
@@ -39,8 +41,10 @@ class Group:
     never_again: NeverAgain
     database: MemoryDatabase
     dead_letters: str
+    tries: int
     pending: deque[RawRecord] = field(default_factory=deque, init=False)
     inbox: set[tuple[str, str]] = field(default_factory=set, init=False)
+    sick: dict[str, deque[tuple[RawRecord, int]]] = field(default_factory=dict, init=False)
     scopes: dict[str, set[tuple[str, str]]] = field(default_factory=dict, init=False)
 
     def feed(self, records: Sequence[RawRecord]) -> None:
@@ -84,11 +88,58 @@ class Group:
         return DONE
 
     async def retry_parked(self) -> None:
-        """Only lanes park."""
+        """Let each sick lane try its first record, and what is behind it once that is done."""
+        for lane in list(self.sick):
+            queue = self.sick[lane]
+            while queue:
+                record, attempts = queue[0]
+                heard = await self.read(record)
+                failure = await self._attempt(record, heard) if heard else None
+                if failure and attempts + 1 < self.tries:
+                    queue[0] = (record, attempts + 1)
+                    break
+                if failure and heard:
+                    await self.give_up(record, heard.envelope.id, Why("handle", spell(failure), attempts + 1))
+                queue.popleft()
+            if not queue:
+                del self.sick[lane]
 
     def parked(self) -> dict[str, list[RawRecord]]:
         """Records of sick lanes."""
-        return {}
+        return {lane: [record for record, _ in queue] for lane, queue in self.sick.items()}
+
+    def _queue(self, lane: str, record: RawRecord) -> None:
+        if record not in [parked for parked, _ in self.sick[lane]]:
+            self.sick[lane].append((record, 0))
+
+    async def _attempt(self, record: RawRecord, heard: Heard[Event]) -> Exception | None:
+        key = (record.topic, heard.envelope.id)
+
+        @asynccontextmanager
+        async def begin() -> AsyncIterator[MemoryTx]:
+            if key in self.inbox:
+                raise AlreadyDone
+            try:
+                async with self.database.begin(heard) as tx:
+                    yield tx
+            except RefusedError:
+                self.inbox.add(key)
+                raise
+            self.inbox.add(key)
+
+        def opened() -> AbstractAsyncContextManager[Tx]:
+            return begin()
+
+        try:
+            with telemetry.processing(self.name, heard) as heard:
+                await self.attempt(heard, opened)
+        except (AlreadyDone, RefusedError):
+            return None
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises parks its lane, and only its lane
+            return error
+        return None
 
     async def give_up(self, record: RawRecord, event_id: str, why: Why) -> None:
         """Write a dead letter, once."""
@@ -138,7 +189,9 @@ class BatchGroup(Group):
             heard = await self.read(record)
             if heard and type(heard.event) in self.types:
                 key = (record.topic, heard.envelope.id)
-                if key not in self.inbox:
+                if (lane := lane_of_key(record)) in self.sick:
+                    self._queue(lane, record)
+                elif key not in self.inbox:
                     fresh.setdefault(key, (record, heard))
         if not fresh:
             return
@@ -148,14 +201,15 @@ class BatchGroup(Group):
                     await self.handler(facts, tx)
         except UnavailableError:
             raise
-        except Exception as error:  # noqa: BLE001 - as in the real one: told apart, then given up
+        except Exception as error:  # noqa: BLE001 - as in the real one: told apart, then parked
             if len(fresh) > 1:
                 for record, _ in fresh.values():
                     await self._work_off([record])
                 return
             if not isinstance(error, RefusedError):
-                ((record, heard),) = fresh.values()
-                await self.give_up(record, heard.envelope.id, Why("handle", f"{type(error).__name__}: {error}"))
+                ((record, _),) = fresh.values()
+                self.sick[lane_of_key(record)] = deque([(record, 1)])
+                return
         self.inbox |= fresh.keys()
 
 
@@ -165,8 +219,6 @@ class LaneGroup(Group):
 
     handlers: Mapping[type[Event], LaneHandler]
     lane: Lane
-    tries: int
-    sick: dict[str, deque[tuple[RawRecord, int]]] = field(default_factory=dict, init=False)
 
     @property
     def hears(self) -> Collection[type[Event]]:
@@ -191,59 +243,3 @@ class LaneGroup(Group):
                     if failure:
                         self.sick[lane] = deque([(record, 1)])
             self.pending.popleft()
-
-    async def retry_parked(self) -> None:
-        for lane in list(self.sick):
-            queue = self.sick[lane]
-            while queue:
-                record, attempts = queue[0]
-                heard = await self.read(record)
-                failure = await self._attempt(record, heard) if heard else None
-                if failure and attempts + 1 < self.tries:
-                    queue[0] = (record, attempts + 1)
-                    break
-                if failure and heard:
-                    await self.give_up(record, heard.envelope.id, Why("handle", _say(failure), attempts + 1))
-                queue.popleft()
-            if not queue:
-                del self.sick[lane]
-
-    def parked(self) -> dict[str, list[RawRecord]]:
-        return {lane: [record for record, _ in queue] for lane, queue in self.sick.items()}
-
-    def _queue(self, lane: str, record: RawRecord) -> None:
-        if record not in [parked for parked, _ in self.sick[lane]]:
-            self.sick[lane].append((record, 0))
-
-    async def _attempt(self, record: RawRecord, heard: Heard[Event]) -> Exception | None:
-        key = (record.topic, heard.envelope.id)
-
-        @asynccontextmanager
-        async def begin() -> AsyncIterator[MemoryTx]:
-            if key in self.inbox:
-                raise AlreadyDone
-            try:
-                async with self.database.begin(heard) as tx:
-                    yield tx
-            except RefusedError:
-                self.inbox.add(key)
-                raise
-            self.inbox.add(key)
-
-        def opened() -> AbstractAsyncContextManager[Tx]:
-            return begin()
-
-        try:
-            with telemetry.processing(self.name, heard) as heard:
-                await self.handlers[type(heard.event)](heard, opened)
-        except (AlreadyDone, RefusedError):
-            return None
-        except UnavailableError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises parks its lane, and only its lane
-            return error
-        return None
-
-
-def _say(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -1,5 +1,6 @@
 """Where records of sick lanes wait, durably and in order, until they can be handled or are given up."""
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,6 +41,7 @@ UPDATE bus.parked SET next_try_at = now() WHERE group_id = $1 AND next_try_at > 
 AND seq = (SELECT min(seq) FROM bus.parked WHERE group_id = $1 AND lane = $2)
 """
 _REMOVE = "DELETE FROM bus.parked WHERE seq = $1"
+_LONGEST_LANE = 500
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,21 @@ class Parked:
     attempts: int
     due_in: float
     reason: str
+
+
+def lane_name(lane: str) -> str:
+    """A lane's name as the database can keep and index it."""
+    if "\0" not in lane and len(lane) <= _LONGEST_LANE:
+        return lane
+    digest = hashlib.sha256(lane.encode(errors="backslashreplace")).hexdigest()
+    return f"{lane[:100]}~{digest}".replace("\0", "~")
+
+
+def lane_of_key(record: RawRecord) -> str:
+    """The lane of a record where nobody names one: its key within its topic, its partition where it has none."""
+    if record.key is None:
+        return f"{record.topic}/{record.partition}"
+    return lane_name(f"{record.topic}:{record.key.decode(errors='backslashreplace')}")
 
 
 async def lanes(connection: Connection, group: str, partitions: Collection[TopicPartition]) -> set[str]:
@@ -67,6 +84,11 @@ async def park(
         _PARK, group, lane, record.topic, record.partition, record.offset, record.timestamp, record.key, record.value,
         pack_headers(record.headers), attempts, timedelta(seconds=wait), reason.replace("\0", "\\0"),
     )  # fmt: skip
+
+
+async def queue(connection: Connection, group: str, lane: str, record: RawRecord) -> None:
+    """Queue what has come behind a parked record, untried."""
+    await park(connection, group, lane, record, attempts=0, wait=0, reason="")
 
 
 async def first(connection: Connection, group: str, lane: str) -> Parked | None:

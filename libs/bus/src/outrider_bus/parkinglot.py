@@ -1,5 +1,6 @@
 """The sick lanes of one assignment: whatever comes later queues behind what is parked; the first is tried when due."""
 
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 
 import structlog
@@ -15,6 +16,7 @@ from outrider_bus.records import RawRecord
 from outrider_bus.timing import Timing
 
 _LOG = structlog.get_logger()
+_AT_A_TIME = 10
 
 
 class ParkingLot:
@@ -31,6 +33,7 @@ class ParkingLot:
         give_up: Callable[[Parked, Why], Awaitable[None]],
     ) -> None:
         self.sick: set[str] = set()
+        self._due: dict[str, float] = {}
         self._database = database
         self._group = counters.group
         self._counters = counters
@@ -57,7 +60,7 @@ class ParkingLot:
         """Park what has come behind."""
         async with self._database.begin() as tx:
             for record in records:
-                await parking.park(tx.connection, self._group, lane, record, attempts=0, wait=0, reason="")
+                await parking.queue(tx.connection, self._group, lane, record)
 
     async def tend(self, lane: str) -> float:
         """Try the first record of a sick lane where it is due. Gives the seconds until it should be seen to again,
@@ -73,6 +76,20 @@ class ParkingLot:
         else:
             await self._try(first)
         return 0
+
+    async def tend_due(self) -> float | None:
+        """Tend some lanes that are due, for who has no other rhythm; gives the seconds until one is, None where all are
+        well. Never raises: what goes wrong is seen to later."""
+        now = time.monotonic()
+        self._due = {lane: self._due.get(lane, now) for lane in self.sick}
+        for lane in [lane for lane, at in self._due.items() if at <= now][:_AT_A_TIME]:
+            try:
+                seconds = await self.tend(lane)
+            except Exception as error:  # noqa: BLE001 - an outage, or a fault of the bus: one lane must not hold up all
+                _LOG.warning("lane not tended, trying again", group=self._group, lane=lane, error=repr(error))
+                seconds = self._timing.parked_poll
+            self._due[lane] = time.monotonic() + seconds
+        return max(0.0, min(self._due.values()) - time.monotonic()) if self._due else None
 
     async def _try(self, parked: Parked) -> None:
         self._counters.retries += 1

@@ -6,8 +6,9 @@
 * **Nothing is passed over.** An offset is committed only when every record below it is done, parked or a dead letter,
   durably. Poison (headers, bytes, JSON, validation, a writer who may not say this) becomes a dead letter, untouched,
   with origin and reason, and holds nobody up. Unknown types are counted and skipped.
-* **Order** is kept per lane (`lanes`) or per partition (`batches`), across redeliveries, rebalances and parking; not
-  across a dead letter, and not between topics. So handlers should converge in any order.
+* **Order** is kept per lane (`lanes`) or per partition (`batches`; once a record is parked, per key), across
+  redeliveries, rebalances and parking; not across a dead letter, and not between topics. So handlers should converge in
+  any order.
 * **Teams take turns.** A flood delays another team's fact by turns, not by its size. `lanes`: teams that have work take
   turns for the slots, so a fact that was read begins once slots have come free as often as other teams wait. `batches`:
   partitions take turns for the places of a batch; of n partitions that wait each has every nth place. A group reads
@@ -16,8 +17,9 @@
 * **What is said leaves** if and only if its transaction commits, in order per key, at least once; hearers know its id.
 * **Errors.** RefusedError: done, and what was said in its transaction is kept. UnavailableError (also a lost database
   connection): wait and try again for as long as it takes, never a dead letter. StaleEpochError: what was done is not
-  kept; tried again while the partition is still ours. Anything else: `lanes` parks the lane in the database and tries
-  five times in two minutes, then gives the record up; `batches` finds the record at fault and gives it up at once.
+  kept; tried again while the partition is still ours. Anything else: the record parks in the database, what comes later
+  in its lane queues behind it, all others flow; it is tried five times in two minutes, then it is a dead letter.
+  `batches` works a batch that failed off record by record; a lane is a key there, or the partition of keyless records.
 * **Handled again** (replay, redrive): the same handlers, told by `Heard.replayed`, under an inbox scope of the
   operator's choice. It is a second reader: no order with what the group hears meanwhile, nothing is parked, nothing
   becomes a dead letter, and facts that a group has declared in `never_again` are left out, unless a person asks for
