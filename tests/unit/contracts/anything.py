@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 M = TypeVar("M", bound=Model)
 
 TEAMS = st.sampled_from(["ads", "news", "news-desk", "pay", "payroll", "ads-rw", "a00000000000000000000000000009"])
-TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40)
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]{0,20}", fullmatch=True)
 DURATIONS = st.sampled_from(["run", "forever", "90s", "12h", "7d", "2w"])
 ZONES = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30)), timezone(timedelta(hours=-11))])

@@ -202,3 +202,25 @@ def test_noise_never_raises_anything_else(value: bytes, headers: list[tuple[str,
     for attempt in (lambda: open_envelope(headers), lambda: decode(envelope, value)):
         with pytest.raises(UndecodableError):
             attempt()
+
+
+def test_a_text_with_nul_is_not_valid() -> None:
+    """No database takes one; refused here it costs no handler a try. A backslash before `u0000` is only a backslash."""
+    record = encode(STARTED, source="/s")
+
+    def spelt(dag_id: str) -> bytes:
+        value = json.loads(record.value)
+        value["run"]["dag_id"] = dag_id
+        return json.dumps(value).encode()
+
+    assert decode(open_envelope(record.headers), spelt("a\\u0000b")) is not None
+    with pytest.raises(UndecodableError, match="NUL"):
+        decode(open_envelope(record.headers), spelt("a\0b"))
+
+
+def test_a_trace_that_is_none_is_left_out() -> None:
+    """It would be copied into every answer."""
+    headers = [(n, v) for n, v in encode(STARTED, source="/s").headers if n != "traceparent"]
+
+    for odd in (b"\xff", b"x" * 100_000, b"a\0", None):
+        assert open_envelope([*headers, ("traceparent", odd)]).traceparent == ""

@@ -1,6 +1,6 @@
 """What one consumer holds between two rebalances: partitions, progress, whether it still counts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,6 +53,11 @@ class Assignment:
         limit, again, before = self._window, self._window * 3 // 4, self._resting
         self._resting = {p for p, t in self.trackers.items() if t.held >= (again if p in before else limit)}
         return self.partitions - self._resting if self._resting else self.partitions
+
+    def reached(self, positions: Mapping[TopicPartition, int]) -> bool:
+        """Reading stands at *positions*; True where that moves a watermark."""
+        moved = [self.trackers[p].reached(at) for p, at in positions.items() if p in self.trackers]
+        return any(moved)
 
     def to_commit(self) -> dict[TopicPartition, int]:
         """Offsets that moved since the last commit."""

@@ -17,6 +17,14 @@ class Why:
     reason: str
     attempts: int = 1
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", cleaned(self.reason))
+
+
+def cleaned(reason: str) -> str:
+    """A reason as logs, headers and the database can take it: it may quote what came from outside."""
+    return reason[:_LONGEST_REASON].encode(errors="replace").decode().replace("\0", "\\0")
+
 
 def dead_letter(record: RawRecord, why: Why, *, topic: str, group: str) -> OutboxRow:
     """The record for the dead-letter topic: key, value and headers byte for byte, `dlq-…` headers behind them."""
@@ -27,7 +35,7 @@ def dead_letter(record: RawRecord, why: Why, *, topic: str, group: str) -> Outbo
         "dlq-origin-offset": str(record.offset),
         "dlq-origin-timestamp": record.timestamp.isoformat(),
         "dlq-stage": why.stage,
-        "dlq-reason": why.reason[:_LONGEST_REASON],
+        "dlq-reason": why.reason,
         "dlq-attempts": str(why.attempts),
     }
     headers = record.headers + tuple((name, text.encode(errors="replace")) for name, text in added.items())

@@ -1,12 +1,14 @@
 """Reads records whose header names are no UTF-8. Kafka takes them from anybody; the client can't get past them.
 
 aiokafka raises before it hands out anything of such a batch, for ever. So this one stretch is fetched again and read by
-aiokafka's own parser in Python over bytes that decode leniently: odd names come out with `\\x..` escapes.
+aiokafka's own parser in Python over bytes that decode leniently: odd names come out with `\\x..` escapes. Markers and
+what transactions took back are left out as always.
 """
 
 from typing import Any, SupportsIndex, overload
 
 from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
@@ -38,10 +40,19 @@ class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # aiokafka is
         self._buffer = _LenientBytes(self._buffer)
 
 
-async def read_batch(consumer: Any, partition: TopicPartition, offset: int) -> tuple[list[Any], int]:
-    """The records of the batch that holds *offset*, from there on, and the offset behind the batch.
+class _LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
+    def next_batch(self) -> _LenientBatch | None:
+        found = self._next_slice
+        if found is None:
+            return None
+        self._cache_next()
+        return _LenientBatch(found)
 
-    Raises KafkaError or ValueError where the batch can't be had now; the caller tries again.
+
+async def read_batch(consumer: Any, partition: TopicPartition, offset: int) -> tuple[list[Any], int]:
+    """The records of the next stretch from *offset* on, and the offset behind it.
+
+    Raises where the stretch can't be had now; the caller tries again.
     """
     client = consumer._client
     request = FetchRequest(
@@ -53,9 +64,9 @@ async def read_batch(consumer: Any, partition: TopicPartition, offset: int) -> t
         rack_id="",
     )
     response = await client.send(client.cluster.leader_for_partition(partition), request)
-    ((_, ((_, error_code, *_, data),)),) = response.topics
-    batches = _MemoryRecordsPy(data)
-    if error_code or not batches.has_next():
+    ((_, ((_, error_code, _, _, _, aborted, *_, data),)),) = response.topics
+    records = _LenientRecords(data)
+    if error_code or not records.has_next():
         raise ValueError(f"{partition} can't be read at {offset}: code {error_code}")
-    batch = _LenientBatch(batches._next_slice)
-    return [record for record in batch if record.offset >= offset], batch.next_offset
+    stretch = PartitionRecords(partition, records, aborted, offset, None, None, False, _READ_COMMITTED)
+    return list(stretch), stretch.next_fetch_offset

@@ -44,6 +44,14 @@ class OffsetTracker:
             self.committable = first + 1
             self.held -= size
 
+    def reached(self, position: int) -> bool:
+        """Reading stands at *position*: what lies below and was never handed out is no record (markers of
+        transactions, what was taken back, what was compacted away). True where the watermark moves."""
+        if self._open or position <= (self.committable or 0):
+            return False
+        self.committable = position
+        return True
+
     @property
     def in_flight(self) -> int:
         """How many records were handed out above the watermark."""

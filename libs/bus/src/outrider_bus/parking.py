@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import asyncpg
 from aiokafka import TopicPartition
 
+from outrider_bus.deadletters import cleaned
 from outrider_bus.ports import Connection
 from outrider_bus.records import RawRecord, pack_headers, unpack_headers
 
@@ -82,7 +83,7 @@ async def park(
     """Queue *record* behind what its lane has parked. Parking it again changes nothing."""
     await connection.execute(
         _PARK, group, lane, record.topic, record.partition, record.offset, record.timestamp, record.key, record.value,
-        pack_headers(record.headers), attempts, timedelta(seconds=wait), reason.replace("\0", "\\0"),
+        pack_headers(record.headers), attempts, timedelta(seconds=wait), cleaned(reason),
     )  # fmt: skip
 
 
@@ -107,8 +108,7 @@ async def record(connection: Connection, seq: int) -> RawRecord | None:
 
 async def failed(connection: Connection, parked: Parked, *, wait: float, reason: str) -> None:
     """One more try went wrong; the next is due in *wait* seconds."""
-    reason = reason.replace("\0", "\\0")
-    await connection.execute(_FAILED, parked.seq, parked.attempts + 1, timedelta(seconds=wait), reason)
+    await connection.execute(_FAILED, parked.seq, parked.attempts + 1, timedelta(seconds=wait), cleaned(reason))
 
 
 async def remove(connection: Connection, seq: int) -> None:

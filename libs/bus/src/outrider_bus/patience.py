@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from outrider_bus.counters import Counters
 from outrider_bus.database import is_away, is_worth_repeating
+from outrider_bus.deadletters import cleaned
 from outrider_bus.ports import StaleEpochError, UnavailableError
 
 
@@ -29,4 +30,4 @@ async def attempt(act: Callable[[], Awaitable[None]], counters: Counters) -> Exc
 
 def spell(error: Exception) -> str:
     """An error as a reason for people."""
-    return f"{type(error).__name__}: {error}"
+    return cleaned(f"{type(error).__name__}: {error}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.errors import ConsumerStoppedError
 
 from outrider_bus import forgiving
 from outrider_bus.assignment import Assignment
@@ -52,30 +52,36 @@ class Poller:
 
     async def run(self) -> None:
         """Poll until the consumer is stopped. Raises ConsumerBroken."""
+        try:
+            await self._run()
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
+            raise ConsumerBroken("a task of the consumer's own was cancelled") from error
+
+    async def _run(self) -> None:
         waits = backoff(self._timing.outage_first, self._timing.outage_cap)
         well = time.monotonic()
+        trouble: Exception | None = None
         while True:
             self.last = time.monotonic()
             try:
+                if trouble is not None:
+                    await self._recover(trouble)
+                    trouble = None
                 which = await self._which()
                 read = await self._consumer.getmany(*which, timeout_ms=_WAIT_MS, max_records=_MAX_RECORDS)
+                self._take(read.items())
+                well = time.monotonic()
+                waits = backoff(self._timing.outage_first, self._timing.outage_cap)
             except ConsumerStoppedError:
                 return
-            except asyncio.CancelledError as error:
-                if (task := asyncio.current_task()) and task.cancelling():
-                    raise
-                raise ConsumerBroken("a task of the consumer's own was cancelled") from error
             except Exception as error:  # whatever it was, the records must be read again
                 _LOG.warning("reading failed", group=self._group, error=repr(error))
                 if time.monotonic() - well > self._timing.broken:
                     raise ConsumerBroken(repr(error)) from error
+                trouble = trouble or error
                 await asyncio.sleep(next(waits))
-                if await self._recover(error):
-                    well = time.monotonic()
-            else:
-                well = time.monotonic()
-                waits = backoff(self._timing.outage_first, self._timing.outage_cap)
-                self._take(read.items())
 
     def _take(self, read: Iterable[tuple[TopicPartition, Sequence[Any]]]) -> None:
         assignment = self._current()
@@ -84,26 +90,30 @@ class Poller:
             assignment.feed(record)
         self._feed(records)
 
-    async def _recover(self, error: Exception) -> bool:
+    async def _recover(self, error: Exception) -> None:
+        """Put right what a failed poll left behind; nothing is polled before. Raises what stands against it."""
         assignment = self._current()
-        try:
-            await self._move_back(assignment)
-            return isinstance(error, UnicodeDecodeError) and await self._read_odd_names(assignment)
-        except (KafkaError, ValueError) as trouble:  # revoked meanwhile: a new assignment starts from the commits
-            _LOG.info("not recovered yet", group=self._group, error=repr(trouble))
-            return False
+        await self._move_back(assignment)
+        if isinstance(error, UnicodeDecodeError):
+            await self._read_odd_names(assignment)
 
     async def _move_back(self, assignment: Assignment) -> None:
-        """A failed poll may have moved positions over records it never gave us: move them back."""
+        """A failed poll may have moved positions over records it never gave us: move them back.
+
+        Where partitions are dealt out anew meanwhile, reading starts from the commits and must be left alone.
+        """
         for partition, tracker in assignment.trackers.items():
+            committed = None if tracker.last_fed is not None else await self._consumer.committed(partition)
+            if self._current() is not assignment:
+                return
             if tracker.last_fed is not None:
                 self._consumer.seek(partition, tracker.last_fed + 1)
-            elif (committed := await self._consumer.committed(partition)) is not None:
+            elif committed is not None:
                 self._consumer.seek(partition, committed)
             else:
                 await self._consumer.seek_to_beginning(partition)
 
-    async def _read_odd_names(self, assignment: Assignment) -> bool:
+    async def _read_odd_names(self, assignment: Assignment) -> None:
         """Find the partition whose next batch has header names that are no UTF-8, and read that batch leniently."""
         for partition in assignment.partitions:
             position = await self._consumer.position(partition)
@@ -116,11 +126,10 @@ class Poller:
                 found, behind = await forgiving.read_batch(self._consumer, partition, position)
                 read = {partition: found}
             if self._current() is not assignment:
-                return False
+                return
             self._take(read.items())
             if behind is not None:
                 self._consumer.seek(partition, behind)
-        return True
 
 
 def raw(partition: TopicPartition, record: Any) -> RawRecord:

@@ -63,12 +63,15 @@ def read(record: RawRecord, decoder: Decoder) -> Heard[Event] | None:
 
 def pack_headers(headers: RawHeaders) -> str:
     """Headers as JSON for the database; what is no text (or holds NUL, which jsonb can't) goes as base64."""
-    return json.dumps([[name.replace("\0", "\\0"), _pack(value)] for name, value in headers])
+    return json.dumps([[_pack(name.encode()) if "\0" in name else name, _pack(value)] for name, value in headers])
 
 
 def unpack_headers(packed: str) -> RawHeaders:
     """The inverse of `pack_headers`."""
-    return tuple((name, _unpack(value)) for name, value in json.loads(packed))
+    return tuple(
+        (name if isinstance(name, str) else base64.b64decode(name["base64"]).decode(), _unpack(value))
+        for name, value in json.loads(packed)
+    )
 
 
 def _pack(value: bytes | None) -> str | dict[str, str] | None:

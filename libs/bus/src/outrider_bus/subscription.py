@@ -174,12 +174,20 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             with suppress(Exception):
                 await part()
 
+    def _positions(self) -> dict[TopicPartition, int]:
+        """Where reading stands: behind everything that was handed out."""
+        held = self._subscriber.consumer._subscription.subscription.assignment
+        states = {p: held.state_value(p) for p in self.assignment.partitions} if held and held.active else {}
+        return {p: state.position for p, state in states.items() if state and state.has_valid_position}
+
     async def _to_be_read(self) -> Collection[TopicPartition]:
         """Before each poll: the partitions that have room; nothing where all have.
 
         One that is left out keeps what the client has fetched of it; a pause would throw that away. So they are paused
         only once none had room for a moment, for polling must go on.
         """
+        if self.assignment.reached(self._positions()):
+            self._moved.set()
         until = time.monotonic() + _ROOM_SECONDS
         while not (ready := self.assignment.with_room()) and not self.assignment.paused:
             if not self.assignment.partitions or (left := until - time.monotonic()) <= 0:

@@ -3,6 +3,7 @@
 Source: CloudEvents Kafka protocol binding 1.0.2, section 3.2.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,8 @@ from outrider_contracts.event import Event
 from outrider_contracts.events import event_type
 from outrider_contracts.tracing import run_traceparent
 
+_TRACEPARENT = re.compile(rb"[0-9a-f-]{1,128}")
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 Headers = Sequence[tuple[str, bytes]]
 _ATTRIBUTES = frozenset({"ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "ce_time", "ce_causationid"})
 
@@ -80,7 +83,9 @@ def open_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
     found: dict[str, str] = {}
     for spelled, value in headers:
         name = spelled if spelled in _ATTRIBUTES else spelled.lower()
-        if value is None or not (name.startswith("ce_") or name == "traceparent"):
+        if value is None or not name.startswith("ce_"):
+            if name == "traceparent" and value and _TRACEPARENT.fullmatch(value):
+                found[name] = value.decode()
             continue
         try:
             text = value.decode()
@@ -121,8 +126,11 @@ def decode(envelope: Envelope, value: bytes | None) -> Event | None:
     if value is None:
         raise UndecodableError("value", "the record has no value")
     try:
-        return kind.model_validate_json(value, extra="ignore")
+        event = kind.model_validate_json(value, extra="ignore")
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}" for e in error.errors()[:5])
-        stage = "value" if error.errors()[0]["type"] == "json_invalid" else "validate"
-        raise UndecodableError(stage, faults) from None
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}" for e in found[:5])
+        raise UndecodableError("value" if found[0]["type"] == "json_invalid" else "validate", faults) from None
+    if b"\\u0000" in value and _NUL.search(event.model_dump_json().encode()):
+        raise UndecodableError("validate", "a text holds NUL, which no database takes")
+    return event
