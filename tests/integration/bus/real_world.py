@@ -109,13 +109,21 @@ class RealWorld:
     def team_topic(self) -> str:
         return f"outrider.team.{self.team}.events.v1"
 
-    async def make_topics(self, partitions: dict[str, int]) -> None:
+    async def delete_topic(self, name: str) -> None:
+        admin = AIOKafkaAdminClient(**self.address.client_options)
+        await admin.start()
+        try:
+            await admin.delete_topics([name])
+        finally:
+            await admin.close()
+
+    async def make_topics(self, partitions: dict[str, int], **configuration: str) -> None:
         admin = AIOKafkaAdminClient(**self.address.client_options)
         await admin.start()
         try:
             await admin.create_topics(
                 [
-                    NewTopic(name, count, 1, topic_configs=TopicSpec(name, "", "").configuration)
+                    NewTopic(name, count, 1, topic_configs=TopicSpec(name, "", "").configuration | configuration)
                     for name, count in partitions.items()
                 ]
             )

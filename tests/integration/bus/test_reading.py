@@ -63,6 +63,34 @@ async def test_poison_as_large_as_kafka_takes_becomes_a_dead_letter(world: RealW
     assert [letter.value for letter in await world.dead_letters()] == [large]
 
 
+async def test_poison_that_is_larger_than_that_before_it_is_compressed_becomes_a_dead_letter(world: RealWorld) -> None:
+    hear(world, "batches", say_answer)
+    await world.start()
+    large = b"{" * 5_000_000
+
+    options = {**world.address.client_options, "compression_type": "zstd", "max_request_size": 10_000_000}
+    async with AIOKafkaProducer(**options) as producer:
+        await producer.send_and_wait(world.topic, large, key=b"k")
+    await world.settle()
+
+    assert [letter.value for letter in await world.dead_letters()] == [large]
+
+
+async def test_a_log_that_ends_with_what_was_taken_back_is_worked_off_to_its_end(world: RealWorld) -> None:
+    """Records of an aborted transaction are never handed out; nor is the marker that ends it."""
+    hear(world, "lanes", say_answer)
+    await world.start()
+    value, headers = spelt(finished(world))
+
+    async with AIOKafkaProducer(**world.address.client_options, transactional_id=world.group) as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait(world.topic, value, key=b"k", headers=list(headers))
+        await producer.abort_transaction()
+    await world.settle()
+
+    assert await world.answers() == []
+
+
 @pytest.mark.parametrize("end", ["error", "cancelled"])
 async def test_a_broken_consumer_is_made_anew(world: RealWorld, end: str) -> None:
     """aiokafka's coordination may end for good; from then on every poll fails, and stopping it, too."""

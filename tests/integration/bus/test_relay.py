@@ -1,5 +1,7 @@
 """The outbox relay loses nothing, keeps the order per key, and lets no topic hold up the others."""
 
+import os
+
 from outrider_bus.bus import Bus
 from outrider_contracts.tenants import AuditRecorded
 
@@ -82,9 +84,61 @@ async def test_two_relays_of_one_service_carry_each_row_once(world: RealWorld) -
 async def test_a_record_too_large_for_kafka_is_set_aside(world: RealWorld) -> None:
     await world.start()
     async with world.buses[0].database.begin() as tx:
-        await tx.say_raw(AuditRecorded.topic, world.team, b"x" * 3_000_000, {}, id="large")
+        await tx.say_raw(AuditRecorded.topic, world.team, os.urandom(3_000_000), {}, id="large")
         await tx.say(audit(world, 1))
     await eventually(lambda: _left_are(world, 1))
 
     assert resources(await world.answers()) == ["00001"]
     assert "MessageSizeTooLarge" in await world.pool.fetchval("SELECT stuck FROM bus.outbox")
+
+
+async def test_what_is_large_only_before_it_is_compressed_is_carried(world: RealWorld) -> None:
+    """In its place: not before what was said before it under its key, nor behind what was said later."""
+    await world.start()
+    async with world.buses[0].database.begin() as tx:
+        for n in range(6):
+            await tx.say_raw(AuditRecorded.topic, world.team, b"%d" % n * (3_000_000 if n % 2 else 1), {}, id=f"n{n}")
+    await eventually(lambda: _nothing_left(world))
+
+    assert [(letter.value or b"")[:1] for letter in await world.answers()] == [b"0", b"1", b"2", b"3", b"4", b"5"]
+
+
+async def test_rows_that_are_too_large_only_together_are_carried_one_by_one(world: RealWorld) -> None:
+    """A topic may take less at once than the relay sends at once."""
+    topic = f"{world.topic}.narrow"
+    await world.make_topics({topic: 1}, **{"max.message.bytes": "20000"})
+    bus = Bus(service=world.group, kafka=world.address, pool=world.pool, timing=QUICK)
+    async with bus.database.begin() as tx:
+        for n in range(30):
+            size = 50_000 if n == 7 else 1000
+            await tx.say_raw(topic, "key", os.urandom(size - 2) + b"%02d" % n, {}, id=f"n{n}")
+    await world.start()
+    await eventually(lambda: _left_are(world, 1))
+
+    said = [(letter.value or b"")[-2:] for letter in await world.records_of(topic)]
+    assert list(dict.fromkeys(said)) == [b"%02d" % n for n in range(30) if n != 7]
+
+
+async def test_a_topic_that_is_deleted_while_rows_wait_for_it_stops_nobody_for_long(world: RealWorld) -> None:
+    """What was said to it leaves when it is there again."""
+    topic = f"{world.topic}.deleted"
+    await world.make_topics({topic: 1})
+    await world.start()
+    database = world.buses[0].database
+    async with database.begin() as tx:
+        await tx.say_raw(topic, "key", b"before", {}, id="before")
+    await eventually(lambda: _nothing_left(world))
+
+    await world.delete_topic(topic)
+    async with database.begin() as tx:
+        await tx.say_raw(topic, "key", b"after", {}, id="after")
+        await tx.say(audit(world, 1))
+    await eventually(lambda: _left_are(world, 1))
+    async with database.begin() as tx:
+        await tx.say(audit(world, 2))
+    await eventually(lambda: _left_are(world, 1), seconds=5)
+    await world.make_topics({topic: 1})
+    await eventually(lambda: _nothing_left(world))
+
+    assert resources(await world.answers()) == ["00001", "00002"]
+    assert [letter.value for letter in await world.records_of(topic)] == [b"after"]

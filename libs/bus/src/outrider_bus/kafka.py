@@ -9,8 +9,13 @@ from faststream.security import SASLScram512
 
 from outrider_bus.timing import Timing
 
-LARGEST_RECORD = 2_097_152
-"""Bytes. Twice what an ordinary topic takes: a dead letter is the largest record there is, with headers of its own."""
+LARGEST_RECORD = 67_108_864
+"""Bytes, uncompressed. What a topic takes is measured compressed, so a record, and the dead letter it becomes, may be
+many times as large as that."""
+LARGEST_BATCH = 2_097_152
+"""Bytes: twice what an ordinary topic takes, for a dead letter has headers of its own."""
+LARGE_RECORD = 500_000
+"""Bytes. Records beyond are compressed on their way out, so that what came in compressed goes out as well."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +54,14 @@ def make_shell(address: KafkaAddress, *, service: str, timing: Timing) -> KafkaB
     )
 
 
-def make_producer(address: KafkaAddress, *, service: str) -> AIOKafkaProducer:
-    """The relay's producer: every record acknowledged by all replicas, once, in order."""
+def make_producer(address: KafkaAddress, *, service: str, compress: bool = False) -> AIOKafkaProducer:
+    """The relay's producer: every record acknowledged by all replicas, once, in order. Anybody can read gzip."""
     return AIOKafkaProducer(
         **address.client_options,
         client_id=f"{service}-relay",
         acks="all",
         enable_idempotence=True,
+        compression_type="gzip" if compress else None,
         max_batch_size=262_144,
         max_request_size=LARGEST_RECORD,
         request_timeout_ms=15_000,

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from outrider_bus.again import Outcome
 from outrider_bus.deadletters import Letter, open_letter
-from outrider_bus.kafka import LARGEST_RECORD, KafkaAddress
+from outrider_bus.kafka import LARGEST_BATCH, KafkaAddress
 from outrider_bus.polling import raw
 from outrider_bus.ports import UnavailableError
 from outrider_bus.records import RawRecord
@@ -67,7 +67,7 @@ class LetterReader:
     async def _consumer(self) -> AsyncIterator[Any]:
         options = {"enable_auto_commit": False, "isolation_level": "read_committed", "auto_offset_reset": "earliest"}
         consumer = AIOKafkaConsumer(
-            self._topic, **self._kafka.client_options, **options, max_partition_fetch_bytes=LARGEST_RECORD
+            self._topic, **self._kafka.client_options, **options, max_partition_fetch_bytes=LARGEST_BATCH
         )
         try:
             await consumer.start()

@@ -21,6 +21,7 @@ from aiokafka.errors import (
 from outrider_bus import inbox, outbox, telemetry
 from outrider_bus.kafka import KafkaAddress, make_producer
 from outrider_bus.outbox import Said
+from outrider_bus.portions import is_large, portions
 from outrider_bus.routes import Routes
 from outrider_bus.timing import Timing, backoff
 
@@ -43,7 +44,8 @@ class Relay:
         self._timing = timing
         self._wake = asyncio.Event()
         self._routes = Routes(self._look_up, cap=timing.unroutable_retry, opened=self._wake.set)
-        self._producer: AIOKafkaProducer | None = None
+        self._producers: dict[bool, AIOKafkaProducer] = {}
+        self._alone: set[int] = set()
         self._task: asyncio.Task[None] | None = None
         self._making = asyncio.Lock()
         self._stopping = False
@@ -65,7 +67,7 @@ class Relay:
                 task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._routes.stop()
-        await self._drop_producer()
+        await self._drop_producers()
 
     async def _run(self) -> None:
         waits = backoff(self._timing.outage_first, self._timing.outage_cap)
@@ -103,9 +105,8 @@ class Relay:
             rows = await outbox.next_rows(connection, without=self._routes.closed, limit=_BATCH)
             routed = [said for said in rows if self._routes.is_open(said.row.topic)]
             moved = await self._send(connection, routed)
-            if moved:
-                await outbox.delete(connection, moved)
-            if len(moved) == len(routed):
+            await outbox.delete(connection, moved)
+            if routed and len(moved) == len(routed):
                 self.error = ""
             if len(rows) == _BATCH and (moved or len(routed) < len(rows)):
                 continue
@@ -120,23 +121,32 @@ class Relay:
 
     async def _send(self, connection: Any, rows: list[Said]) -> list[int]:
         """Send all, wait for all; gives what may be deleted: per key everything before the first failure."""
-        results = await asyncio.gather(*[await self._post(said) for said in rows], return_exceptions=True)
-        held: set[tuple[str, bytes]] = set()
+        held: set[tuple[str, bytes | None]] = set()
         moved: list[int] = []
-        for said, result in zip(rows, results, strict=True):
-            key = (said.row.topic, said.row.key) if said.row.key is not None else None
-            if isinstance(result, BaseException):
-                await self._refused(connection, said, result)
-                if key and not isinstance(result, MessageSizeTooLargeError):
-                    held.add(key)
-            elif key not in held:
-                moved.append(said.seq)
+        unwell = ""
+        for portion in portions(rows, self._alone):
+            together = [said for said in portion if (said.row.topic, said.row.key) not in held]
+            results = await asyncio.gather(*[await self._post(said) for said in together], return_exceptions=True)
+            for said, result in zip(together, results, strict=True):
+                key = (said.row.topic, said.row.key)
+                if not isinstance(result, BaseException):
+                    moved += [] if key in held else [said.seq]
+                elif isinstance(result, MessageSizeTooLargeError) and len(together) == 1 and key not in held:
+                    await self._set_aside(connection, said, result)
+                else:
+                    held |= {key} if said.row.key is not None else set()
+                    unwell = self._refused(said, result) or unwell
+        self._alone.difference_update(moved)
+        if unwell:  # an idempotent producer may be wedged for good after a hiccup of the broker (aiokafka#1017)
+            self._trouble(unwell)
+            self._routes.forget()
+            await self._drop_producers()
         return moved
 
     async def _post(self, said: Said) -> "asyncio.Future[Any]":
         row = said.row
         try:
-            producer = await self._ready_producer()
+            producer = await self._ready_producer(compress=is_large(said))
             future: asyncio.Future[Any] = await producer.send(
                 row.topic, row.value, key=row.key, headers=list(row.headers)
             )
@@ -145,15 +155,19 @@ class Relay:
             future.set_exception(error)
         return telemetry.sent(row, future)
 
-    async def _refused(self, connection: Any, said: Said, error: BaseException) -> None:
+    def _refused(self, said: Said, error: BaseException) -> str:
+        """Remember what to do differently next time; gives what is wrong with the producer."""
         if isinstance(error, TopicAuthorizationFailedError | UnknownTopicOrPartitionError):
             self._routes.close(said.row.topic, repr(error))
-        elif isinstance(error, MessageSizeTooLargeError):
-            _LOG.error("a record is larger than Kafka takes", topic=said.row.topic, event_id=said.row.id)
-            await outbox.set_aside(connection, said.seq, repr(error))
-        else:  # an idempotent producer may be wedged for good after a hiccup of the broker (aiokafka#1017)
-            self._trouble(repr(error))
-            await self._drop_producer()
+            return ""
+        if isinstance(error, MessageSizeTooLargeError):  # one of a batch, or all of it together: each by itself then
+            self._alone.add(said.seq)
+        return repr(error)
+
+    async def _set_aside(self, connection: Any, said: Said, error: BaseException) -> None:
+        _LOG.error("a record is larger than Kafka takes", topic=said.row.topic, event_id=said.row.id)
+        await outbox.set_aside(connection, said.seq, repr(error))
+        self._alone.discard(said.seq)
 
     def _trouble(self, error: str) -> None:
         if not self.error:
@@ -164,21 +178,21 @@ class Relay:
         producer = await self._ready_producer()
         await asyncio.wait_for(producer.partitions_for(topic), _LOOK_UP_SECONDS)
 
-    async def _ready_producer(self) -> AIOKafkaProducer:
+    async def _ready_producer(self, *, compress: bool = False) -> AIOKafkaProducer:
         async with self._making:
-            if self._producer is None:
-                producer = make_producer(self._address, service=self._service)
+            if compress not in self._producers:
+                producer = make_producer(self._address, service=self._service, compress=compress)
                 try:
                     await producer.start()
                 except BaseException:
                     await producer.stop()
                     raise
-                self._producer = producer
-            return self._producer
+                self._producers[compress] = producer
+            return self._producers[compress]
 
-    async def _drop_producer(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer:
+    async def _drop_producers(self) -> None:
+        producers, self._producers = list(self._producers.values()), {}
+        for producer in producers:
             with suppress(KafkaError, TimeoutError):
                 await asyncio.wait_for(producer.stop(), _LOOK_UP_SECONDS)
 

@@ -44,6 +44,10 @@ class Routes:
         self._closed[topic] = (time.monotonic() + next(waits), waits)
         _LOG.info("topic can't be written now, its rows wait", topic=topic, error=why)
 
+    def forget(self) -> None:
+        """Look every topic up again: what is wrong may be that one is gone."""
+        self._open.clear()
+
     async def _find_out(self, topic: str) -> None:
         try:
             await self._look_up(topic)

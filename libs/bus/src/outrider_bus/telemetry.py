@@ -59,8 +59,10 @@ def said_raw(topic: str, id: str, parent: str) -> str:
 
 def sent(row: "OutboxRow", acknowledged: "asyncio.Future[Any]") -> "asyncio.Future[Any]":
     """A span that lasts until Kafka has acknowledged *row* (or has not)."""
-    parent = "" if _tracer is None else next((v for n, v in row.headers if n == "traceparent" and v), b"").decode()
-    if _tracer is not None and parent:
+    if _tracer is None:
+        return acknowledged
+    found = next((v for n, v in row.headers if n == "traceparent" and v), b"")
+    if parent := found.decode(errors="replace"):  # a dead letter's is whatever its writer put there
         attributes = {"messaging.message.id": row.id, **_kafka("send", row.topic)}
         span = _tracer.start_span(f"send {row.topic}", _context(parent), SpanKind.CLIENT, attributes)
 
