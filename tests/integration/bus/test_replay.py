@@ -246,27 +246,27 @@ async def test_another_instance_goes_on_when_the_first_stops(world: RealWorld) -
 @HOW
 async def test_another_instance_goes_on_when_the_first_is_killed(world: RealWorld, how: str) -> None:
     """SIGKILL in the middle: the lease ends, the next one goes on from the cursor; the inbox knows what was done."""
-    await world.pool.execute(TABLES)
+    await world.pool.execute(f"DROP TABLE IF EXISTS chain, outside; {TABLES}")
     declare(world.bus, how, group=world.group, topic=world.topic, pool=world.pool)
     await world.start()
-    await world.deliver(*(finished(world, f"r{n % 50}", n) for n in range(1500)))
+    await world.deliver(*(finished(world, f"r{n % 50}", n) for n in range(600)))
     await world.settle(seconds=60)
     answered = {letter.header("ce_id") for letter in await world.answers()}
     await forget_inbox(world)
     await world.pool.execute("TRUNCATE chain")
     async with members(Orders(world.address, world.dsn, world.group, world.topic, how)) as team:
         victim = await team.start()
-        job = await world.buses[-1].replays.order(wanted(world, rate=500), actor="ann")
+        job = await world.buses[-1].replays.order(wanted(world, rate=200), actor="ann")
         await world.stop()
-        await eventually(lambda: reads(world, job.id, 200), seconds=60)
+        await eventually(lambda: reads(world, job.id, 100), seconds=60)
         await victim.end()
         killed_at = await cursor(world, job.id)
         await team.start()
-        await eventually(lambda: reads(world, job.id, 1500), seconds=60)
+        await eventually(lambda: reads(world, job.id, 600), seconds=60)
         await eventually(lambda: is_done(world, job.id))
 
-    assert 200 <= killed_at < 1500
-    assert await world.pool.fetchval("SELECT sum(links) FROM chain") == 1500
+    assert 100 <= killed_at < 600
+    assert await world.pool.fetchval("SELECT sum(links) FROM chain") == 600
     assert {letter.header("ce_id") for letter in await world.answers()} == answered
     assert await world.pool.fetchval("SELECT max(epoch) FROM bus.replays") >= 2
 
