@@ -45,10 +45,7 @@ def main(orders: Orders, pipe: Any) -> None:
 async def _hear(orders: Orders) -> None:
     leave = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave.set)
-    pool = await asyncpg.create_pool(
-        orders.dsn, min_size=1, max_size=10, connection_class=SteppedConnection,
-        server_settings=dict.fromkeys(SESSION, "2s"),
-    )  # fmt: skip
+    pool = await _open_pool(orders.dsn)
     bus = Bus(service=orders.group, kafka=orders.address, pool=pool, timing=QUICK)
     declare(bus, orders.how, group=orders.group, topic=orders.topic, pool=pool)
     await bus.start()
@@ -56,3 +53,14 @@ async def _hear(orders: Orders) -> None:
     await leave.wait()
     await bus.stop()
     pool.terminate()
+
+
+async def _open_pool(dsn: str) -> "asyncpg.Pool[asyncpg.Record]":
+    while True:
+        try:
+            return await asyncpg.create_pool(
+                dsn, min_size=1, max_size=10, connection_class=SteppedConnection,
+                server_settings=dict.fromkeys(SESSION, "2s"),
+            )  # fmt: skip
+        except (OSError, asyncpg.PostgresError):  # away, as things are here
+            await asyncio.sleep(0.2)

@@ -71,7 +71,7 @@ class ParkingLot:
             self.sick.discard(lane)
             self._counters.parked_lanes = len(self.sick)
             _LOG.info("lane is well again", group=self._group, lane=lane)
-        elif first.due_in > 0:
+        elif 0 < first.due_in <= max(self._timing.retry_delays):  # beyond that the database's clock was set back
             return min(first.due_in, self._timing.parked_poll)
         else:
             await self._try(first)
