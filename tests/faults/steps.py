@@ -38,11 +38,12 @@ _PARTS_OF_A_RECORD = {"inbox", "park", "fail again", "unpark"}
 
 BOTH = (
     "read", "begin", "inbox", "effect", "outbox", "commit", "kafka commit",
+    "read parked", "park", "fail again", "unpark",
     "relay locks", "relay reads", "relay sends", "relay deletes",
 )  # fmt: skip
 """Acts of either runner. Between "relay sends" and "relay deletes" Kafka acknowledges."""
-LANES = ("outside effect", "read parked", "park", "fail again", "unpark")
-"""Acts of lanes alone: outside effects come first, and sick lanes are parked."""
+LANES = ("outside effect",)
+"""Acts of lanes alone: outside effects come first."""
 IDLE = {"session", "rollback", "other commit", "replay"}
 """Acts that change nothing of what was promised. (A worker looks for replays to do; there are none here.)"""
 

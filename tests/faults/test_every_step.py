@@ -38,7 +38,7 @@ async def test_the_list_of_steps_is_complete(own_stack: Stack, how: str, seed: s
         await worker.end(signal.SIGTERM)
         await world.assert_undisturbed()
 
-    assert seen - IDLE == expected
+    assert seen - IDLE == expected, (seen - IDLE) ^ expected
 
 
 @HOW
