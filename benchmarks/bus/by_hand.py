@@ -20,11 +20,12 @@ from benchmarks.bus.stand import Place
 _BATCH = 500
 _TABLE = """
 CREATE TABLE outbox (seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, topic text NOT NULL, id text NOT NULL,
-    key bytea, value bytea, causationid text NOT NULL, UNIQUE (topic, id))
+    key bytea, value bytea, causationid text NOT NULL,
+    traceparent text NOT NULL, UNIQUE (topic, id))
 """
 _SAY = """
-INSERT INTO outbox (topic, id, key, value, causationid)
-SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::text[]) ON CONFLICT DO NOTHING
+INSERT INTO outbox (topic, id, key, value, causationid, traceparent)
+SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::text[], $6::text[]) ON CONFLICT DO NOTHING
 """
 
 
@@ -77,7 +78,8 @@ async def _keep(connection: Any, topic: str, batch: list[Any], answers: bool) ->
         rows = []
         for event_id, event in fresh.items():
             record = encode(workload.note(event), source="/bench", causationid=event_id)
-            rows.append((dict(record.headers)["ce_id"].decode(), record.key.encode(), record.value, event_id))
+            trace = dict(record.headers).get("traceparent", b"").decode()
+            rows.append((record.id, record.key.encode(), record.value, event_id, trace))
         columns = zip(*rows, strict=True)
         await connection.execute(_SAY, workload.RunNoted.topic, *map(list, columns))
     return len(fresh)
@@ -99,6 +101,7 @@ async def _relay(place: Place, pool: "asyncpg.Pool[asyncpg.Record]", said: async
                 headers = [("ce_specversion", b"1.0"), ("ce_id", row["id"].encode()), ("ce_source", b"/bench")]
                 headers += [("ce_type", workload.RunNoted.type.encode()), ("content-type", b"application/json")]
                 headers += [("ce_subject", row["key"]), ("ce_causationid", row["causationid"].encode())]
+                headers.append(("traceparent", row["traceparent"].encode()))
                 sent.append(await producer.send(row["topic"], row["value"], key=row["key"], headers=headers))
             await asyncio.gather(*sent)
             await pool.execute("DELETE FROM outbox WHERE seq = ANY ($1::bigint[])", [row["seq"] for row in rows])

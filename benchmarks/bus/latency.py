@@ -120,7 +120,7 @@ class _Commits:
         self._under_way[connection.get_server_pid()] = facts
 
     async def watch(self, connection: Any) -> None:
-        """For `create_pool(setup=…)`."""
+        """For `create_pool(init=…)`."""
         pid = connection.get_server_pid()
 
         def ran(query: Any) -> None:
@@ -162,7 +162,7 @@ async def lanes(place: Place, topic: str, count: int) -> dict[str, float]:
 async def _on_the_bus(place: Place, topic: str, count: int, declare: Callable[..., None]) -> dict[str, float]:
     clock = _Clock(place, topic, count)
     commits = _Commits(clock)
-    pool = await workload.open_pool(place, setup=commits.watch)
+    pool = await workload.open_pool(place, init=commits.watch)
     bus = Bus(service="bench", kafka=place.kafka, pool=pool)
     declare(bus, commits.under_way)
     await bus.start()
