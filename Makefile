@@ -37,7 +37,7 @@ test-faults: ## everything dies, freezes and is slow at random: SECONDS=600 SEED
 	@$(SETUP) OUTRIDER_FAULT_SECONDS=$(or $(SECONDS),300) OUTRIDER_FAULT_SEED=$(SEED) $$uv run --no-sync pytest tests/faults
 
 test-e2e: ## the whole stack with Airflow, ridden end to end, and its parts killed on the way
-	@$(RUN) python -m outrider_local.prerequisites java maven chromium
+	@$(RUN) python -m outrider_local.prerequisites java jdk maven chromium
 	@$(RUN) pytest tests/e2e
 
 bench: ## the numbers of the README, on the running stack

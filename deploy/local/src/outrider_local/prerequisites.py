@@ -33,6 +33,16 @@ def find_java() -> str | None:
     return None
 
 
+def find_jdk() -> str | None:
+    """A `java` that compiles too: the one `find_java` finds, else one below /usr/lib/jvm."""
+    beside = (path.with_name("java") for path in sorted(Path("/usr/lib/jvm").glob("*/bin/javac")))
+    for candidate in (find_java(), *map(str, beside)):
+        compiles = candidate and Path(candidate).resolve().with_name("javac").exists()
+        if candidate and compiles and _java_release(candidate) >= OLDEST_JAVA:
+            return candidate
+    return None
+
+
 def _java_release(java: str) -> int:
     said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
     found = re.search(r'version "(\d+)', said)
@@ -48,6 +58,11 @@ JAVA = Prerequisite(
     says=f"a Java runtime, version {OLDEST_JAVA} or newer",
     find=find_java,
     packages=("openjdk-17-jre-headless", "openjdk-21-jre-headless", "openjdk-25-jre-headless"),
+)
+JDK = Prerequisite(
+    says=f"a JDK, version {OLDEST_JAVA} or newer (for the example in Java)",
+    find=find_jdk,
+    packages=("openjdk-17-jdk-headless", "openjdk-21-jdk-headless", "openjdk-25-jdk-headless"),
 )
 MAVEN = Prerequisite(says="Maven (fetches Kafka once)", find=lambda: shutil.which("mvn"), packages=("maven",))
 CHROMIUM = Prerequisite(says="Chromium (for the page test)", find=find_chromium, packages=("chromium",))
@@ -110,7 +125,7 @@ def _apt(*arguments: str) -> None:
 
 def main(names: Sequence[str]) -> int:
     """`python -m outrider_local.prerequisites java maven chromium`: have them, or say how to get them."""
-    known = {"java": JAVA, "maven": MAVEN, "chromium": CHROMIUM}
+    known = {"java": JAVA, "jdk": JDK, "maven": MAVEN, "chromium": CHROMIUM}
     try:
         ensure([known[name] for name in names], lambda text: print(text, file=sys.stderr))
     except MissingPrerequisite as missing:
