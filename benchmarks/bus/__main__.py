@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
-from benchmarks.bus import effect, latency, replay
+from benchmarks.bus import effect, fairness, lanes, latency, replay
 from benchmarks.bus.effort import Effort
 from benchmarks.bus.findings import Section, table
 from benchmarks.bus.stand import Stand, open_stand
@@ -22,6 +22,8 @@ from benchmarks.bus.stand import Stand, open_stand
 Part = Callable[[Stand, Effort], Section]
 PARTS: Mapping[str, Part] = {
     "effect": effect.measure,
+    "lanes": lanes.measure,
+    "fairness": fairness.measure,
     "latency": latency.measure,
     "replay": replay.measure,
 }

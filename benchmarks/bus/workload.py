@@ -16,7 +16,7 @@ from outrider_contracts.model import Instant
 
 from benchmarks.bus.stand import Place
 
-_AT = datetime(2026, 11, 1, tzinfo=UTC)
+AT = datetime(2026, 11, 1, tzinfo=UTC)
 _RUNS = 10_000
 
 TABLE = """
@@ -49,11 +49,11 @@ class RunNoted(Event):
         return (self.run, self.state, self.finished_at)
 
 
-def fact(number: int, at: datetime = _AT) -> RunFinished:
+def fact(number: int, at: datetime = AT) -> RunFinished:
     """The *number*-th record: every one another fact, about ten thousand runs in all."""
     run = RunKey(team="bench", dag_id=f"dag_{number % 50}", run_id=f"scheduled__2026-11-01T{number % _RUNS:05}")
     at += timedelta(milliseconds=number)
-    return RunFinished(run=run, run_started_at=_AT, state="success", finished_at=at, logical_date=_AT, run_after=_AT)
+    return RunFinished(run=run, run_started_at=AT, state="success", finished_at=at, logical_date=AT, run_after=AT)
 
 
 def records(count: int, *, first: int = 0) -> Iterator[Record]:

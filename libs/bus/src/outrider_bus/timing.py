@@ -31,7 +31,10 @@ class Timing:
     """A group whose low watermark stands still for so long over work in hand is not ready, whatever it waits for."""
     metadata_age: float = 2.0
     """How often topics are listed anew: a new team's inbox is heard within this and a join."""
-    session: float = 30.0
+    session: float = 12.0
+    """A member that died is missed for so long while nobody reads its partitions. Four heartbeats have to fail, so an
+    event loop that stands still for less than nine seconds loses nothing; a member taken for dead by mistake costs a
+    rebalance and repeated work, never a repeated effect."""
     heartbeat: float = 3.0
     replay_lease: float = 15.0
     """An instance that works on a replay and gave no sign for so long is taken for dead, and another one goes on."""
