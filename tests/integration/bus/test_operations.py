@@ -1,6 +1,7 @@
 """What operators do by hand, on real Kafka and PostgreSQL: parked lanes, stuck rows, dead letters; also in a race."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -164,7 +165,7 @@ async def test_a_stuck_row_is_carried_when_asked_or_dropped(world: RealWorld) ->
     await world.start()
     async with world.buses[-1].database.begin() as tx:
         for row in ("large", "unwanted"):
-            await tx.say_raw(AuditRecorded.topic, world.team, b"x" * 3_000_000, {}, id=row)
+            await tx.say_raw(AuditRecorded.topic, world.team, os.urandom(3_000_000), {}, id=row)
     await eventually(lambda: _stuck(world, 2))
 
     first, second = await operations(world).stuck()
