@@ -1,5 +1,6 @@
 """One trace over two hops of the real bus, as a collector gets it, and the numbers that are shown of it."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -84,6 +85,7 @@ async def test_facts_that_cause_one_another_are_one_trace(world: RealWorld, coll
 
 async def test_what_the_bus_counts_is_shown_and_a_database_that_is_away_does_not_matter(world: RealWorld) -> None:
     heard_last: list[str] = []
+    first, second = world.group, f"{world.group}-2"
     declare_two_hops(world, heard_last)
     await world.start()
     bus: Bus = world.buses[-1]
@@ -102,11 +104,14 @@ async def test_what_the_bus_counts_is_shown_and_a_database_that_is_away_does_not
             if "le" not in sample.labels
         }
 
-    pool = await asyncpg.create_pool(world.dsn, min_size=1)
-    metrics = Metrics(bus, pool, look_again_seconds=0)
-    now = shown(await metrics.text())
-    first, second = world.group, f"{world.group}-2"
-    assert now["outrider_bus_dead_letters_total"] == {first: 1, second: 0}
+    async with asyncpg.create_pool(world.dsn, min_size=1) as pool:
+        metrics = Metrics(bus, pool, look_again_seconds=0)
+        now = shown(await metrics.text())
+    without = shown(await metrics.text())
+
+    letters = Counter(letter.header("dlq-group") for letter in await world.dead_letters())
+    assert letters[first] == 1  # the second group hears odd records of other tests, too
+    assert now["outrider_bus_dead_letters_total"] == {group: letters[group] for group in (first, second)}
     assert now["outrider_bus_lag_records"] == {first: 0, second: 0}
     assert now["outrider_bus_assigned"] == {first: 1, second: 1}
     assert now["outrider_bus_partitions"][first] == 3
@@ -119,8 +124,6 @@ async def test_what_the_bus_counts_is_shown_and_a_database_that_is_away_does_not
     assert now["outrider_bus_relay_active"] == {"": 1}
     assert now["outrider_bus_parked_keys"] == {first: 0, second: 0}
 
-    await pool.close()
-    without = shown(await metrics.text())
     assert without["outrider_bus_database_answers"] == {"": 0}
     assert "outrider_bus_outbox_records" not in without
     assert without["outrider_bus_partitions"] == now["outrider_bus_partitions"]
