@@ -60,7 +60,7 @@ async def _open_pool(dsn: str) -> "asyncpg.Pool[asyncpg.Record]":
         try:
             return await asyncpg.create_pool(
                 dsn, min_size=1, max_size=10, connection_class=SteppedConnection,
-                server_settings=dict.fromkeys(SESSION, "2s"),
+                server_settings=dict.fromkeys(SESSION, "4s"),
             )  # fmt: skip
         except (OSError, asyncpg.PostgresError):  # away, as things are here
             await asyncio.sleep(0.2)

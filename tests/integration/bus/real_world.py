@@ -46,7 +46,7 @@ async def eventually(true: Callable[[], Any], *, seconds: float = _DEADLINE_SECO
 
 async def open_pool(dsn: str) -> "asyncpg.Pool[asyncpg.Record]":
     """A pool with the settings of a service's, the waiting shortened."""
-    settings = dict.fromkeys(SESSION, "2s")
+    settings = dict.fromkeys(SESSION, "4s")
     return await asyncpg.create_pool(dsn, min_size=1, max_size=20, server_settings=settings)
 
 

@@ -21,11 +21,15 @@ ORDER BY r.place
 ON CONFLICT (topic, id) DO NOTHING
 """
 
-SESSION = {"idle_in_transaction_session_timeout": "60s"}
-"""Settings for the pool's sessions: a worker that froze in a transaction must not hold its rows for ever."""
+SESSION = {"idle_in_transaction_session_timeout": "60s", "transaction_timeout": "120s"}
+"""Settings for the pool's sessions: a worker that froze in a transaction must not hold its rows for ever.
 
-_AWAY = ("08", "53", "57P", "25006")
-"""SQLSTATE beginnings that say nothing about the work: connection, resources, shutdown, read-only after a failover."""
+The first does not see one that froze between two messages of a statement; the second does (PostgreSQL 17 and later).
+"""
+
+_AWAY = ("08", "53", "57P", "25006", "25P03", "25P04")
+"""SQLSTATE beginnings that say nothing about the work: connection, resources, shutdown, read-only after a failover, a
+transaction that was ended because it had stood still or lasted too long."""
 _AGAIN = ("40",)
 """Deadlock and serialization failure: the same work may well succeed in a moment."""
 

@@ -71,6 +71,7 @@ async def migrate(pool: Pool, sources: Sequence[tuple[str, Path]]) -> None:
             applied = {(row["component"], row["name"]): row["checksum"] for row in rows}
             for file in plan_migrations(files, applied):
                 async with connection.transaction():
+                    await connection.execute("SET LOCAL transaction_timeout = 0")
                     await connection.execute(file.sql)
                     await connection.execute(
                         "INSERT INTO public.migrations (component, name, checksum) VALUES ($1, $2, $3)",
