@@ -1,5 +1,7 @@
 """Components come up side by side, each after those it needs."""
 
+import os
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 from outrider_local.component import Component
 from outrider_local.errors import StackError, StartFailed
+from outrider_local.processes import Command
 from outrider_local.runner import bring_down, bring_up, with_needs
 from outrider_local.stack import Stack
 
@@ -76,6 +79,45 @@ def test_a_failure_stops_only_what_comes_after_it(stack: Stack) -> None:
     assert done == ["start other"]
     assert outcome.failed["broker"] == "it lies in pieces"
     assert "broker" in outcome.failed["step"]
+
+
+@dataclass
+class Dying(Recorded):
+    """A component whose process is found alive, and dies of its kill only while it is waited for."""
+
+    def start(self, stack: Stack) -> None:
+        self.done.append(f"start {self.name}")
+        fresh = stack.processes.start(self.name, Command(("sleep", "600"), cwd=stack.layout.home))
+
+        def ready() -> bool:
+            pid = stack.processes.pid(self.name)
+            if (not fresh or self.broken) and pid:
+                os.kill(pid, signal.SIGKILL)
+            return fresh and not self.broken
+
+        stack.await_ready(self.name, ready, seconds=30)
+
+
+def test_what_was_killed_a_moment_ago_is_started(stack: Stack) -> None:
+    done: list[str] = []
+    component = Dying("broker", (), done)
+    stack.processes.start("broker", Command(("sleep", "600"), cwd=stack.layout.home))
+
+    outcome = bring_up(stack, [component])
+
+    assert outcome.failed == {}
+    assert stack.processes.alive("broker")
+    assert done == ["start broker"] * 2
+    stack.processes.stop("broker")
+
+
+def test_what_dies_of_itself_is_started_once(stack: Stack) -> None:
+    done: list[str] = []
+
+    outcome = bring_up(stack, [Dying("broker", (), done, broken=True)])
+
+    assert outcome.failed["broker"].startswith("broker ended while starting")
+    assert done == ["start broker"]
 
 
 def test_naming_a_component_brings_what_it_needs() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from outrider_local.component import Component
-from outrider_local.errors import StackError
+from outrider_local.errors import StackError, StartFailed
 from outrider_local.stack import Stack
 
 Phase = Literal["waiting", "installing", "starting", "ready", "failed", "skipped", "stopping", "stopped"]
@@ -106,10 +106,23 @@ def _start_one(
         tell(component.name, "skipped", time.monotonic() - began, outcome.failed[component.name])
         return False
     tell(component.name, "starting", time.monotonic() - began, "")
-    component.start(stack)
+    _start(stack, component)
     outcome.ready[component.name] = time.monotonic() - began
     tell(component.name, "ready", outcome.ready[component.name], "")
     return True
+
+
+def _start(stack: Stack, component: Component) -> None:
+    """Start it; once more where what was found running died meanwhile: what was killed a moment ago is still there."""
+    before = stack.state.now.processes
+    found = [name for name in stack.processes_of(component.name) if stack.processes.alive(name)]
+    try:
+        component.start(stack)
+    except StartFailed:
+        now = stack.state.now.processes
+        if not any(now.get(name) == before[name] and not stack.processes.alive(name) for name in found):
+            raise
+        component.start(stack)
 
 
 def _sorted(components: Sequence[Component]) -> list[Component]:
