@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from outrider_cli.connection import NotConnected
-from outrider_cli.context import out
+from outrider_cli.context import err, out
 from outrider_cli.events_broker import Broker
 from outrider_cli.events_context import AsJson, connected
 from outrider_cli.events_format import ago, size, table, visible
@@ -54,7 +54,7 @@ def ls(
     Ends with 0; 1 where Kafka does not answer; 2 for an unknown service or a time that can't be read.
     """
     wanted = wanted_of(service, team, stage, group, since)
-    with connected(context) as connection:
+    with connected(context) as connection, err.status("reading …"):
         letters = find(Broker(connection.kafka), connection, wanted, settled=all_)
     if as_json:
         print(json.dumps([letter.as_json() for letter in letters], indent=1))

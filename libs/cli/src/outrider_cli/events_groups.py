@@ -19,6 +19,7 @@ from outrider_cli.events_format import length, table
 from outrider_cli.events_times import times_at
 
 _BEHIND = 3
+_WIDE = 120
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Lag:
 def groups(context: typer.Context, as_json: AsJson = False) -> None:
     """Show every consumer group: whose it is, its state, its members and what it reads.
 
+    A terminal of 120 columns or more, and --json, name the members.
+
     \b
     Examples:
       outrider events groups
@@ -51,7 +54,9 @@ def groups(context: typer.Context, as_json: AsJson = False) -> None:
     shown = table("group", "owner", "state", "members", "topics")
     for one in found:
         colour = {"stable": "green", "empty": "yellow"}.get(one.state, "red")
-        members = ", ".join(f"{client} ({host}, {parts} parts)" for client, host, parts in one.members) or "none"
+        wide = out.width >= _WIDE
+        named = ", ".join(f"{client} at {host}: {parts} parts" for client, host, parts in one.members)
+        members = named if wide and named else f"{len(one.members)}, {sum(parts for *_, parts in one.members)} parts"
         topics = one.topics or ["-"]
         state = f"[{colour}]{one.state}[/]"
         shown.add_row(escape(one.name), one.owner or "nobody's", state, escape(members), escape(topics[0]))

@@ -11,7 +11,7 @@ from rich.markup import escape
 from outrider_cli.connection import Connection, NotConnected
 from outrider_cli.context import out
 from outrider_cli.events_context import AsJson, confirm, connected
-from outrider_cli.events_format import ago, length, table, visible
+from outrider_cli.events_format import ago, length, visible
 from outrider_cli.events_services import ask_each, post
 
 app = typer.Typer(invoke_without_command=True)
@@ -56,13 +56,13 @@ def ls(context: typer.Context, group: OfGroup = None, team: OfTeam = None, as_js
     if not found:
         out.print("no lane is sick")
         return
-    shown = table("lane", "group", "since", "tries", "next", "behind", "why", right=("tries", "behind"))
     for _, one in found:
         left = (one.next_try_at - datetime.now(UTC)).total_seconds()
-        due = f"in {length(left)}" if left > 0 else "now"
-        numbers = (str(one.attempts), due, str(one.behind))
-        shown.add_row(escape(visible(one.lane)), one.group, ago(one.parked_at), *numbers, escape(visible(one.reason)))
-    out.print(shown)
+        due = f"next in {length(left)}" if left > 0 else "next now"
+        behind = f", {one.behind} behind" if one.behind else ""
+        told = f"sick for {ago(one.parked_at)}, tries {one.attempts}, {due}{behind}: {visible(one.reason)}"
+        out.print(f"[bold]{escape(visible(one.lane))}[/]  [dim]{one.group}  {escape(one.record)}[/]", soft_wrap=True)
+        out.print(f"  {escape(told)}", soft_wrap=True)
 
 
 @app.command()

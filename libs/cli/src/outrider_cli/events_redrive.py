@@ -109,8 +109,12 @@ def redrive(
         if dry_run:
             raise typer.Exit(0 if _all_well(planned) else _LEFT)
         confirm(f"redrive {len(chosen)} letter(s)?", yes)
-        outcomes = [one for some in _tracked(chosen, "redriving") for one in ask(some, plan_only=False)]
-    _show(outcomes, planned=False)
+        outcomes: list[tuple[str, LetterOutcome]] = []
+        try:
+            for some in _tracked(chosen, "redriving"):
+                outcomes += ask(some, plan_only=False)
+        finally:  # what was done is told also where the rest could not be
+            _show(outcomes, planned=False)
     raise typer.Exit(0 if _all_well(outcomes) else _LEFT)
 
 
@@ -172,6 +176,8 @@ def _tracked(ids: Sequence[str], what: str) -> Iterator[list[str]]:
 
 
 def _show(outcomes: Sequence[tuple[str, LetterOutcome]], *, planned: bool) -> None:
+    if not outcomes:
+        return
     shown = table("id", "", "why")
     for id_, one in outcomes:
         word = _WORDS[one.outcome][0 if planned else 1]

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, TopicPartition
 from outrider_contracts.declarations import parse_duration
 
 from outrider_cli.connection import NotConnected
-from outrider_cli.context import out
+from outrider_cli.context import err, out
 from outrider_cli.events_broker import Broker, Place
 from outrider_cli.events_context import AsJson, broker_of
 from outrider_cli.events_records import Shown, as_json, as_text, matches, shown
@@ -58,9 +58,10 @@ def tail(
         starts = _starts(broker, ends, begin, from_, count if not wanted else None)
         stop = {place: end for place, (_, end) in ends.items()}
         newest: deque[Shown] = deque(maxlen=count)
-        for record in read(broker, starts, stop):
-            if matches(record, team=team, type_=type_, key=key):
-                newest.append(record)
+        with err.status("reading …"):
+            for record in read(broker, starts, stop):
+                if matches(record, team=team, type_=type_, key=key):
+                    newest.append(record)
         for record in sorted(newest, key=lambda one: (one.at, one.topic, one.partition, one.offset)):
             _print(record, json_)
         if follow:

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from outrider_contracts.model import Instant, Model
 
-Reason = Annotated[str, Field(max_length=500, description="why; it is shown and audited")]
+Reason = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$", description="why; it is shown and audited")]
+Row = Annotated[int, Field(ge=0, lt=1 << 63)]
 
 
 class LaneName(Model):
@@ -85,7 +86,7 @@ class Outbox(Model):
 class StuckRequest(Model):
     """Stuck rows to carry once more, or to discard."""
 
-    rows: tuple[int, ...] = Field(max_length=1000)
+    rows: tuple[Row, ...] = Field(max_length=1000)
     reason: Reason = ""
 
 
