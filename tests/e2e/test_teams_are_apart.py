@@ -1,11 +1,13 @@
 """What one team may not do to another, asked of the real systems with the teams' own credentials."""
 
+import time
+
 import pytest
 from botocore.exceptions import ClientError
 from confluent_kafka import Consumer, KafkaError, Producer
 from outrider_cli.demo.neighbours import kafka_of, s3_of
 from outrider_cli.demo.ride import Ride
-from outrider_contracts.topics import team_events, team_inbox
+from outrider_contracts.topics import SHARED, team_events, team_inbox
 
 from tests.e2e.support import objects, secrets
 from tests.riding import Flown
@@ -51,6 +53,16 @@ def test_a_team_can_neither_read_nor_write_the_others_topics(ride: Ride, team: s
     assert _produce(own, team_inbox(team)) is None
 
 
+@pytest.mark.parametrize("team", ["ops", "newsroom"])
+def test_a_team_can_neither_read_nor_write_any_shared_topic(ride: Ride, team: str) -> None:
+    """Every topic of the registry, also those not written yet."""
+    own, refused = kafka_of(ride.stack, team), KafkaError.TOPIC_AUTHORIZATION_FAILED
+    shared = {spec.name: refused for spec in SHARED}
+
+    assert _consume(own, f"outrider.team.{team}.probe", list(shared)) == shared
+    assert {topic: _produce(own, topic) for topic in shared} == shared
+
+
 def test_no_secret_is_in_any_topic_or_log(ride: Ride, flown: Flown) -> None:
     """Every credential that was made is looked for wherever something is said."""
     assert flown
@@ -62,6 +74,20 @@ def test_no_secret_is_in_any_topic_or_log(ride: Ride, flown: Flown) -> None:
 
     assert len(made) > 10
     assert not [name for name, secret in made.items() if secret in said or secret in logs]
+
+
+def _consume(config: dict[str, str], group: str, topics: list[str]) -> dict[str, int | None]:
+    answers: dict[str, int | None] = {}
+    consumer = Consumer({**config, "group.id": group, "auto.offset.reset": "earliest"})
+    consumer.subscribe(topics)
+    deadline = time.monotonic() + 30
+    while len(answers) < len(topics) and time.monotonic() < deadline:
+        message = consumer.poll(1)
+        if message is not None:
+            error = message.error()
+            answers[message.topic() or ""] = error.code() if error is not None else None
+    consumer.close()
+    return answers
 
 
 def _produce(config: dict[str, str], topic: str) -> int | None:
