@@ -18,7 +18,8 @@ from outrider_local.stack import Stack
 from outrider_local.waiting import wait_until
 
 TOPIC = "outrider.airflow.v1"
-FIRST_TASK_SECONDS = 60.0
+SECONDS = 180.0
+"""For what Airflow does within seconds where it has the machine to itself."""
 E_ = TypeVar("E_", bound=AirflowEvent)
 
 
@@ -56,7 +57,9 @@ class Riding:
         """Write the DAG's file and wait until Airflow knows it or says why not."""
         file = self.bring_team(team) / f"{dag_id}.py"
         file.write_text(textwrap.dedent(source))
-        known = wait_until(lambda: self.user.knows(dag_id) or bool(self.refusals(file.name)), seconds=90, every=0.2)
+        known = wait_until(
+            lambda: self.user.knows(dag_id) or bool(self.refusals(file.name)), seconds=SECONDS, every=0.2
+        )
 
         assert known, f"Airflow never read {file}"
 
@@ -72,7 +75,7 @@ class Riding:
 
     def await_end(self, dag_id: str, run_id: str) -> None:
         ended = wait_until(
-            lambda: self.user.run_state(dag_id, run_id) in ("success", "failed"), seconds=FIRST_TASK_SECONDS, every=0.1
+            lambda: self.user.run_state(dag_id, run_id) in ("success", "failed"), seconds=SECONDS, every=0.1
         )
 
         assert ended, self.user.tasks(dag_id, run_id)
