@@ -512,9 +512,10 @@ class BusPromises:
         await world.settle()
 
         outcomes = await world.handle_again(scope="another", forget=True)
+        failed, left_out = sorted(outcomes, key=lambda one: one.kind)  # two partitions are read in any order
 
-        assert outcomes[0] == Outcome("left_out", "it ends in a removal")
-        assert (outcomes[1].kind, outcomes[1].reason[:8]) == ("failed", "headers:")
+        assert left_out == Outcome("left_out", "it ends in a removal")
+        assert (failed.kind, failed.reason[:8]) == ("failed", "headers:")
         assert len(heard_of) == 1
 
     @HOW
