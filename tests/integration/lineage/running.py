@@ -94,7 +94,8 @@ class Kafka:
 
     @asynccontextmanager
     async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
-        producer = AIOKafkaProducer(**self.address("admin").client_options)
+        # idempotent: a send that is tried again under load must not lie in the topic twice, tests count records
+        producer = AIOKafkaProducer(**self.address("admin").client_options, enable_idempotence=True)
         await producer.start()
         try:
             yield producer
