@@ -114,7 +114,7 @@ async def storage(platform: Platform, shared_topics: RunningKafka) -> AsyncItera
     bus = Bus(service="storage", kafka=address, pool=platform.pool, timing=QUICK)
     bus.lanes(group=name, topics=[topic], handlers=handlers(platform.work), lane=lane, never_again=NEVER_AGAIN)
     TeamsProjection(platform.pool).listen(bus, f"{name}.teams")
-    producer = AIOKafkaProducer(**address.client_options)
+    producer = AIOKafkaProducer(**address.client_options, enable_idempotence=True)
     await producer.start()
     await bus.start()
     yield Heard(platform, bus, name, topic, producer)
