@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from outrider_cli.demo.ride import DEMO, FAST_CLEARING, Ride
-from outrider_local.components import all_components
+from outrider_local.components import usual_components
 from outrider_local.removal import remove
 from outrider_local.runner import bring_up
 from outrider_local.stack import Stack
@@ -39,7 +39,7 @@ def ride(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iter
     os.environ.update(FAST_CLEARING)
     os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.url
     stack = Stack.open(tmp_path_factory.mktemp("e2e") / "home")
-    components = all_components()
+    components = usual_components(stack)
     try:
         outcome = bring_up(stack, components)
         assert not outcome.failed, outcome.failed

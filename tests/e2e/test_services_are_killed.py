@@ -6,7 +6,7 @@ import threading
 
 from outrider_cli.demo.ride import Ride
 from outrider_contracts.environments import EnvironmentSealed
-from outrider_local.components import all_components
+from outrider_local.components import usual_components
 from outrider_local.names import SERVICES
 from outrider_local.runner import bring_up
 from outrider_local.waiting import wait_until
@@ -23,7 +23,7 @@ def test_each_service_is_killed_and_comes_back_while_a_run_is_on(ride: Ride) -> 
     finally:
         ended.set()
         killer.join()
-    assert not bring_up(ride.stack, all_components()).failed
+    assert not bring_up(ride.stack, usual_components(ride.stack)).failed
 
     wanted = {("extract", -1), ("delays", 0), ("delays", 1), ("delays", 2), ("check", -1), ("daily", -1)}
     assert wait_until(lambda: set(_successes(ride, run_id)) == wanted, seconds=90, every=1), _successes(ride, run_id)
@@ -35,7 +35,7 @@ def _kill_in_turn(ride: Ride, ended: threading.Event) -> None:
     while not ended.is_set():
         for service in SERVICES:
             os.kill(ride.stack.state.now.processes[service].pid, signal.SIGKILL)
-            bring_up(ride.stack, all_components())
+            bring_up(ride.stack, usual_components(ride.stack))
             if ended.wait(2):
                 return
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from outrider_local import prerequisites
-from outrider_local.components import all_components
+from outrider_local.components import all_components, prerequisites_of
 from outrider_local.errors import StackError
-from outrider_local.handles import Database, RunningKafka, RunningPostgres, RunningS3
+from outrider_local.handles import Database, RunningKafka, RunningKubernetes, RunningPostgres, RunningS3
 from outrider_local.removal import remove
 from outrider_local.runner import bring_up, with_needs
 from outrider_local.stack import Stack
@@ -53,8 +53,7 @@ def start(stack: Stack) -> Start:
 
     def started(*names: str) -> Stack:
         wanted = with_needs(names, all_components())
-        if "kafka" in {component.name for component in wanted}:
-            prerequisites.ensure(prerequisites.of_kafka(stack.layout), print)
+        prerequisites.ensure(prerequisites_of(stack, wanted), print)
         outcome = bring_up(stack, wanted)
 
         assert not outcome.failed, "\n".join(f"{name}: {why}" for name, why in outcome.failed.items())
@@ -91,3 +90,15 @@ def database(postgres: RunningPostgres, request: pytest.FixtureRequest) -> Datab
 def s3(start: Start) -> RunningS3:
     """S3 with IAM and STS, and the bucket."""
     return RunningS3(start("s3"))
+
+
+@pytest.fixture(scope="session")
+def kubernetes(start: Start) -> RunningKubernetes:
+    """A control plane without a node: pods stay pending."""
+    return RunningKubernetes(start("kubernetes"))
+
+
+@pytest.fixture(scope="session")
+def kubernetes_node(start: Start) -> RunningKubernetes:
+    """The same with a node that runs pods, and the images of the stack on it; needs root."""
+    return RunningKubernetes(start("node"))

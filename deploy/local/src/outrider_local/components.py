@@ -1,15 +1,50 @@
 """The components of the stack, in the order `outrider status` lists them."""
 
+from collections.abc import Iterable, Mapping
+
+from outrider_local import kafka, prerequisites
 from outrider_local.airflow import Airflow
 from outrider_local.component import Component
 from outrider_local.kafka import Kafka
+from outrider_local.kubernetes import control_plane, given, node, programs
+from outrider_local.kubernetes.control_plane import ControlPlane
+from outrider_local.kubernetes.node import Node
 from outrider_local.names import SERVICES
 from outrider_local.postgres import Postgres
+from outrider_local.prerequisites import Prerequisite
 from outrider_local.s3 import S3
 from outrider_local.services import Service
+from outrider_local.stack import Stack
 from outrider_local.topics import Topics
+
+EXTRAS: Mapping[str, tuple[str, ...]] = {"kubernetes": (control_plane.NAME, node.NAME)}
+"""What `outrider up --with NAME` brings besides the usual components."""
+_OPTIONAL = frozenset(name for names in EXTRAS.values() for name in names)
 
 
 def all_components() -> tuple[Component, ...]:
-    """Every component of the stack."""
-    return (Kafka(), Topics(), Postgres(), S3(), Airflow(), *map(Service, SERVICES))
+    """Every component there is."""
+    return (Kafka(), Topics(), Postgres(), S3(), ControlPlane(), Node(), Airflow(), *map(Service, SERVICES))
+
+
+def usual_components(stack: Stack) -> tuple[Component, ...]:
+    """What a plain `outrider up` starts: all but the optional ones, and of those what *stack* has up already."""
+    return tuple(
+        component
+        for component in all_components()
+        if component.name not in _OPTIONAL or stack.processes_of(component.name) or _given(stack, component)
+    )
+
+
+def _given(stack: Stack, component: Component) -> bool:
+    return component.name == control_plane.NAME and given.kubeconfig(stack) is not None
+
+
+def prerequisites_of(stack: Stack, components: Iterable[Component]) -> tuple[Prerequisite, ...]:
+    """Programs of this machine that *components* need and don't bring themselves."""
+    needs = {
+        kafka.NAME: lambda: prerequisites.of_kafka(stack.layout),
+        control_plane.NAME: lambda: () if given.kubeconfig(stack) else programs.needs(stack.layout),
+        node.NAME: lambda: () if given.kubeconfig(stack) else prerequisites.NODE,
+    }
+    return tuple(need for component in components for need in needs.get(component.name, tuple)())

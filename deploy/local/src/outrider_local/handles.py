@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TypedDict
 
 from outrider_local import kafka, postgres, postgres_roles, s3, topics
+from outrider_local.kubernetes import control_plane, images, node
 from outrider_local.names import BUCKET, KAFKA_ADMIN, POSTGRES_ADMIN, REGION
+from outrider_local.kubernetes.identities import SERVICE_NAME
 from outrider_local.stack import Stack
 
 
@@ -106,3 +108,63 @@ class RunningS3:
             aws_secret_access_key=profiles[profile]["aws_secret_access_key"],
             region_name=self.region,
         )
+
+
+class HostAlias(TypedDict):
+    """An entry of a pod's spec.hostAliases."""
+
+    ip: str
+    hostnames: list[str]
+
+
+@dataclass(frozen=True)
+class RunningKubernetes:
+    """The stack's own cluster; what concerns pods raises StackError where it has no node."""
+
+    stack: Stack
+
+    @property
+    def server(self) -> str:
+        return control_plane.server(self.stack)
+
+    @property
+    def ca_file(self) -> Path:
+        return control_plane.identities(self.stack).ca_file
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Of the administrator, who may do everything."""
+        return control_plane.identities(self.stack).admin_kubeconfig
+
+    def kubeconfig_of(self, user: str, *groups: str) -> Path:
+        """Of *user*, a member of *groups*, who may do what roles of the cluster give them."""
+        return control_plane.identities(self.stack).kubeconfig(user, groups)
+
+    @property
+    def job_image(self) -> str:
+        """Debian with sh, Python, Perl and awk; pods take it with imagePullPolicy Never."""
+        return images.job(self.stack.layout).name
+
+    @property
+    def stager_image(self) -> str:
+        """The job image with outrider_stage, importable by its python3."""
+        return images.stage(self.stack.layout).name
+
+    @property
+    def gateway(self) -> str:
+        """Address of this machine as pods see it."""
+        return node.gateway(self.stack)
+
+    def forwarded(self, port: str) -> str:
+        """HOST:PORT at which pods reach that port of the stack: kubernetes, s3 or storage."""
+        return node.forwarded(self.stack, port)
+
+    @property
+    def pod_api_server(self) -> str:
+        """URL of the API server for pods that have `pod_api_host_alias`; its certificate is valid for it."""
+        return f"https://{SERVICE_NAME}:{self.stack.ports.of(control_plane.NAME)}"
+
+    @property
+    def pod_api_host_alias(self) -> HostAlias:
+        """Gives the API server the name it has in any cluster."""
+        return HostAlias(ip=self.gateway, hostnames=[SERVICE_NAME])

@@ -13,6 +13,7 @@ from outrider_local.errors import MissingPrerequisite
 from outrider_local.layout import Layout
 
 OLDEST_JAVA = 17
+OLDEST_GO = (1, 26)
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Prerequisite:
     says: str
     find: Callable[[], str | None]
     packages: tuple[str, ...]
+    elsewhere: str = "install it with your package manager (macOS: brew install openjdk@17 maven chromium)"
+    """What to do where none of the packages is known."""
 
 
 def find_java() -> str | None:
@@ -54,6 +57,21 @@ def find_chromium() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
+def find_go() -> str | None:
+    """The `go` to use: on PATH, else where its installer or Debian's packages put it; None where all are too old."""
+    packaged = map(str, sorted(Path("/usr/lib").glob("go-1.*/bin/go"), reverse=True))
+    for candidate in (shutil.which("go"), "/usr/local/go/bin/go", *packaged):
+        if candidate and Path(candidate).exists() and _go_release(candidate) >= OLDEST_GO:
+            return candidate
+    return None
+
+
+def _go_release(go: str) -> tuple[int, int]:
+    said = subprocess.run([go, "version"], capture_output=True, text=True, check=False, cwd="/").stdout
+    found = re.search(r"go(\d+)\.(\d+)", said)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
 JAVA = Prerequisite(
     says=f"a Java runtime, version {OLDEST_JAVA} or newer",
     find=find_java,
@@ -66,6 +84,30 @@ JDK = Prerequisite(
 )
 MAVEN = Prerequisite(says="Maven (fetches Kafka once)", find=lambda: shutil.which("mvn"), packages=("maven",))
 CHROMIUM = Prerequisite(says="Chromium (for the page test)", find=find_chromium, packages=("chromium",))
+GO = Prerequisite(
+    says=f"Go, version {'.'.join(map(str, OLDEST_GO))} or newer (builds Kubernetes once)",
+    find=find_go,
+    packages=("golang-1.26-go", "golang-1.27-go"),
+    elsewhere="unpack the archive of https://go.dev/dl/ into /usr/local, or have `go` on PATH",
+)
+
+
+def find_network_plugins() -> str | None:
+    """The directory with the container network plugins."""
+    places = ("/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni")
+    return next((place for place in places if Path(place, "ptp").exists() and Path(place, "host-local").exists()), None)
+
+
+CONTAINERD = Prerequisite(says="containerd", find=lambda: shutil.which("containerd"), packages=("containerd",))
+RUNC = Prerequisite(says="runc", find=lambda: shutil.which("runc"), packages=("runc",))
+NETWORK_PLUGINS = Prerequisite(
+    says="the container network plugins", find=find_network_plugins, packages=("containernetworking-plugins",)
+)
+MMDEBSTRAP = Prerequisite(
+    says="mmdebstrap (makes the images once)", find=lambda: shutil.which("mmdebstrap"), packages=("mmdebstrap",)
+)
+NODE = (CONTAINERD, RUNC, NETWORK_PLUGINS, MMDEBSTRAP)
+"""What a node for pods needs, root apart."""
 
 
 def of_kafka(layout: Layout) -> tuple[Prerequisite, ...]:
@@ -81,7 +123,7 @@ def require(prerequisite: Prerequisite) -> str:
     raise MissingPrerequisite(
         f"{prerequisite.says} is missing. On Debian or Ubuntu:\n"
         f"    sudo apt-get install -y --no-install-recommends {prerequisite.packages[0]}\n"
-        "Elsewhere install it with your package manager (macOS: brew install openjdk@17 maven chromium)."
+        f"Elsewhere {prerequisite.elsewhere}."
     )
 
 
@@ -96,9 +138,7 @@ def ensure(wanted: Iterable[Prerequisite], say: Callable[[str], None]) -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise MissingPrerequisite("\n".join(_told(prerequisite) for prerequisite in missing))
     _apt("update", "-q")
-    packages = [
-        next(filter(_known_to_apt, prerequisite.packages), prerequisite.packages[0]) for prerequisite in missing
-    ]
+    packages = [_package(prerequisite) for prerequisite in missing]
     say(f"installing {', '.join(p.says for p in missing)}: apt-get install -y {' '.join(packages)}")
     _apt("install", "-y", "-q", "--no-install-recommends", *packages)
     for prerequisite in missing:
@@ -110,6 +150,12 @@ def _told(prerequisite: Prerequisite) -> str:
         return require(prerequisite)
     except MissingPrerequisite as missing:
         return str(missing)
+
+
+def _package(prerequisite: Prerequisite) -> str:
+    if known := next(filter(_known_to_apt, prerequisite.packages), None):
+        return known
+    raise MissingPrerequisite(f"{prerequisite.says} is missing, and apt knows none; {prerequisite.elsewhere}.")
 
 
 def _known_to_apt(package: str) -> bool:
@@ -125,7 +171,8 @@ def _apt(*arguments: str) -> None:
 
 def main(names: Sequence[str]) -> int:
     """`python -m outrider_local.prerequisites java maven chromium`: have them, or say how to get them."""
-    known = {"java": JAVA, "jdk": JDK, "maven": MAVEN, "chromium": CHROMIUM}
+    known = {"java": JAVA, "jdk": JDK, "maven": MAVEN, "chromium": CHROMIUM, "go": GO}
+    known |= {"containerd": CONTAINERD, "runc": RUNC, "network-plugins": NETWORK_PLUGINS, "mmdebstrap": MMDEBSTRAP}
     try:
         ensure([known[name] for name in names], lambda text: print(text, file=sys.stderr))
     except MissingPrerequisite as missing:

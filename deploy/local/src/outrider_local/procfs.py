@@ -50,6 +50,14 @@ def marks(pid: int) -> tuple[str, ...]:
     return tuple(part.decode() for part in environment.split(b"\0") if part.startswith(MARK.encode()))
 
 
+def arguments(pid: int) -> tuple[bytes, ...]:
+    """The command line of *pid*; empty when it is gone."""
+    try:
+        return tuple((PROC / str(pid) / "cmdline").read_bytes().split(b"\0"))
+    except OSError:
+        return ()
+
+
 def working_directory(pid: int) -> Path | None:
     try:
         return Path(os.readlink(PROC / str(pid) / "cwd"))

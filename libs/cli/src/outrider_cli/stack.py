@@ -1,13 +1,16 @@
 """`outrider up | down | status | logs | reset`: the real stack on one machine."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from outrider_local import prerequisites
 from outrider_local.component import Component
-from outrider_local.components import all_components
+from outrider_local.components import EXTRAS, all_components, prerequisites_of, usual_components
 from outrider_local.errors import StackError
+from outrider_local.kubernetes import given
 from outrider_local.removal import remove
 from outrider_local.runner import Outcome, bring_down, bring_up, with_needs
 from outrider_local.stack import Stack
@@ -25,19 +28,26 @@ def up(
     context: typer.Context,
     components: Names = None,
     port: Annotated[list[str] | None, typer.Option(help="NAME=NUMBER: use this port, e.g. lineage=8085.")] = None,
+    extras: Annotated[list[str] | None, typer.Option("--with", help=f"Also start: {', '.join(EXTRAS)}.")] = None,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(envvar="OUTRIDER_KUBECONFIG", help="With kubernetes: use this cluster instead of a local one."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Start the stack, or what of it is not running; what runs is left alone.
 
     Examples:  outrider up   ·   outrider up kafka postgres   ·   outrider up --port airflow=8080
+               outrider up --with kubernetes
     """
     stack = stack_of(context, make=True)
-    wanted = _chosen(components)
+    wanted = _chosen(stack, components, extras or ())
     with stack.exclusively():
+        if kubeconfig and any(component.name == "kubernetes" for component in wanted):
+            given.use(stack, kubeconfig)
         for name, number in map(_port, port or ()):
             stack.ports.set(name, number)
-        if any(component.name == "kafka" for component in wanted):
-            prerequisites.ensure(prerequisites.of_kafka(stack.layout), err.print)
+        prerequisites.ensure(prerequisites_of(stack, wanted), err.print)
         with progress(err if as_json else out, [component.name for component in wanted]) as tell:
             outcome = bring_up(stack, wanted, tell)
     _told(stack, wanted, outcome, as_json=as_json)
@@ -51,9 +61,9 @@ def down(context: typer.Context, components: Names = None) -> None:
     Examples:  outrider down   ·   outrider down storage
     """
     stack = stack_of(context)
-    chosen = [component for component in all_components() if not components or component.name in components]
+    _known(components)
+    chosen = [component for component in all_components() if component.name in (components or _names(stack))]
     with stack.exclusively(), progress(out, [component.name for component in chosen]) as tell:
-        _known(components)
         bring_down(stack, chosen, tell)
 
 
@@ -63,7 +73,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     Ends with status 1 when one of them does not answer. Example:  outrider status --json
     """
     stack = stack_of(context)
-    report = report_of(stack, all_components())
+    report = report_of(stack, usual_components(stack))
     show(report, as_json=as_json)
     if not report.all_ready:
         raise typer.Exit(1)
@@ -102,9 +112,18 @@ def reset(
     out.print(f"{stack.layout.home} is gone.")
 
 
-def _chosen(names: list[str] | None) -> tuple[Component, ...]:
-    components = all_components()
-    return with_needs(names, components) if names else components
+def _chosen(stack: Stack, names: list[str] | None, extras: Sequence[str]) -> tuple[Component, ...]:
+    """Those named, or the usual ones; and the *extras*."""
+    wanted = names or _names(stack)
+    for extra in extras:
+        if extra not in EXTRAS:
+            raise StackError(f"--with {extra}: there is no such extra; there is: {', '.join(EXTRAS)}.")
+        wanted = [*wanted, *EXTRAS[extra]]
+    return with_needs(wanted, all_components())
+
+
+def _names(stack: Stack) -> list[str]:
+    return [component.name for component in usual_components(stack)]
 
 
 def _known(names: list[str] | None) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import typer
 from outrider_local import airflow_config, prerequisites, service_settings
-from outrider_local.components import all_components
+from outrider_local.components import prerequisites_of, usual_components
 from outrider_local.errors import StackError
 from outrider_local.runner import bring_up
 from outrider_local.stack import Stack
@@ -45,9 +45,9 @@ def demo(context: typer.Context) -> None:
 
 def _up(stack: Stack) -> None:
     os.environ.update({name: os.environ.get(name, value) for name, value in FAST_CLEARING.items()})
-    components = all_components()
+    components = usual_components(stack)
     with stack.exclusively():
-        prerequisites.ensure(prerequisites.of_kafka(stack.layout), out.print)
+        prerequisites.ensure(prerequisites_of(stack, components), out.print)
         with progress(out, [component.name for component in components]) as tell:
             outcome = bring_up(stack, components, tell)
     if outcome.failed:
@@ -82,7 +82,7 @@ def _repair(stack: Stack) -> None:
     dead = [name for name in stack.processes.names() if not stack.processes.alive(name)]
     if dead:
         out.print(f"  [yellow]{', '.join(dead)} died; started again[/]")
-        outcome = bring_up(stack, all_components())
+        outcome = bring_up(stack, usual_components(stack))
         if outcome.failed:
             raise StackError("\n".join(f"{name}: {why}" for name, why in outcome.failed.items()))
 
