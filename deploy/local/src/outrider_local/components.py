@@ -42,9 +42,14 @@ def _given(stack: Stack, component: Component) -> bool:
 
 def prerequisites_of(stack: Stack, components: Iterable[Component]) -> tuple[Prerequisite, ...]:
     """Programs of this machine that *components* need and don't bring themselves."""
-    needs = {
-        kafka.NAME: lambda: prerequisites.of_kafka(stack.layout),
-        control_plane.NAME: lambda: () if given.kubeconfig(stack) else programs.needs(stack.layout),
-        node.NAME: lambda: () if given.kubeconfig(stack) else prerequisites.NODE,
-    }
-    return tuple(need for component in components for need in needs.get(component.name, tuple)())
+    return tuple(need for component in components for need in _needs(stack, component.name))
+
+
+def _needs(stack: Stack, name: str) -> tuple[Prerequisite, ...]:
+    if name == kafka.NAME:
+        return prerequisites.of_kafka(stack.layout)
+    if name in _OPTIONAL and given.kubeconfig(stack):
+        return ()
+    if name == control_plane.NAME:
+        return programs.needs(stack.layout)
+    return prerequisites.NODE if name == node.NAME else ()

@@ -10,8 +10,8 @@ from typing import TypedDict
 
 from outrider_local import kafka, postgres, postgres_roles, s3, topics
 from outrider_local.kubernetes import control_plane, images, node
-from outrider_local.names import BUCKET, KAFKA_ADMIN, POSTGRES_ADMIN, REGION
 from outrider_local.kubernetes.identities import SERVICE_NAME
+from outrider_local.names import BUCKET, KAFKA_ADMIN, POSTGRES_ADMIN, REGION
 from outrider_local.stack import Stack
 
 

@@ -1,5 +1,8 @@
 """containerd of one stack: its configuration, its images, and the end of all its pods."""
 
+import os
+import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +36,29 @@ def network_configuration(stack: Stack) -> Path:
 
 def start(stack: Stack, pause_image: str) -> None:
     """Have containerd running. Pods outlive its death: they hang on processes of their own."""
-    command = _command(stack, pause_image)
+    directory = data(stack)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    text = Template(cache.packaged("containerd.toml")).substitute(
+        data=directory,
+        sockets=sockets.make(stack),
+        socket=socket(stack),
+        pause=pause_image,
+        plugins=prerequisites.require(prerequisites.NETWORK_PLUGINS),
+    )
+    _configuration(stack).write_text(text)
+    # kept beside: it ends the pods, also when the cache holds the programs of other sources by then
+    shutil.copy2(programs.program(stack.layout, "remove-pods"), _remover(stack))
+    _run(stack)
+
+
+def _run(stack: Stack) -> None:
+    containerd = prerequisites.require(prerequisites.CONTAINERD)
+    command = Command(
+        # not marked as ours, nor is then what it starts: `up` after its death must not end the pods it left
+        argv=("env", "-u", procfs.MARK, containerd, "--config", str(_configuration(stack))),
+        cwd=data(stack),
+        configuration=_configuration(stack).read_text(),
+    )
     stack.processes.start(PROCESS, command)
     stack.await_ready(PROCESS, lambda: answers(stack), seconds=30)
 
@@ -68,19 +93,16 @@ def load(stack: Stack, write: Callable[[IO[bytes]], None]) -> None:
         raise StartFailed(f"containerd refused an image: {said.strip()}")
 
 
-def remove_pods(stack: Stack) -> None:
-    """End all pods and take away all they had. Raises StartFailed where one of them stays."""
-    remover = str(programs.program(stack.layout, "remove-pods"))
-    done = subprocess.run([remover, str(socket(stack))], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise StartFailed(f"not all pods could be ended: {done.stderr.strip()}")
-
-
 def stop(stack: Stack) -> None:
-    """Stop it, and what holds pods that it has lost."""
+    """End all pods with all they had, and stop containerd. Raises StartFailed where one of them stays."""
+    if _remover(stack).exists():
+        _run(stack)  # it may have died; its pods have not
+        done = subprocess.run([_remover(stack), socket(stack)], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise StartFailed(f"not all pods could be ended: {done.stderr.strip()}")
     stack.processes.stop(PROCESS)
-    for pid in _shims(stack):
-        subprocess.run(["kill", "-KILL", str(pid)], check=False)
+    for pid in _shims(stack):  # of pods it has lost
+        os.kill(pid, signal.SIGKILL)
 
 
 def _shims(stack: Stack) -> list[int]:
@@ -90,25 +112,12 @@ def _shims(stack: Stack) -> list[int]:
     ]
 
 
-def _command(stack: Stack, pause_image: str) -> Command:
-    directory = data(stack)
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    text = Template(cache.packaged("containerd.toml")).substitute(
-        data=directory,
-        sockets=sockets.make(stack),
-        socket=socket(stack),
-        pause=pause_image,
-        plugins=prerequisites.find_network_plugins(),
-    )
-    configuration = directory / "containerd.toml"
-    configuration.write_text(text)
-    containerd = prerequisites.require(prerequisites.CONTAINERD)
-    return Command(
-        # not marked as ours, nor is then what it starts: `up` after its death must not end the pods it left
-        argv=("env", "-u", procfs.MARK, containerd, "--config", str(configuration)),
-        cwd=directory,
-        configuration=text,
-    )
+def _configuration(stack: Stack) -> Path:
+    return data(stack) / "containerd.toml"
+
+
+def _remover(stack: Stack) -> Path:
+    return data(stack) / "remove-pods"
 
 
 def _ctr(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -72,15 +72,13 @@ class Node:
 
     def stop(self, stack: Stack) -> None:
         number = machine.claimed(stack)
-        if number is not None:
-            control_plane.api(stack).forget_running_pods(kubelet.NODE)
+        if number is None:  # it never ran, or ended with the machine
+            for process in _PROCESSES:
+                stack.processes.stop(process)
+            return
+        control_plane.api(stack).forget_running_pods(kubelet.NODE)
         for process in (KUBELET, FORWARDER):
             stack.processes.stop(process)
-        if number is None:
-            stack.processes.stop(container_runtime.PROCESS)
-            return
-        container_runtime.start(stack, images.pause(stack.layout).name)  # it may have died; its pods have not
-        container_runtime.remove_pods(stack)
         container_runtime.stop(stack)
         leftovers.unmount(container_runtime.data(stack), sockets.directory(stack))
         network.remove_gateway(number)

@@ -28,8 +28,8 @@ def make(stack: Stack) -> Path:
 def remove(stack: Stack, *names: str) -> None:
     """Delete the parts of the directory called *names*, and it, once it is empty."""
     path = directory(stack)
-    for name in names:
-        shutil.rmtree(path / name, ignore_errors=True)
+    for part in (path / name for name in names):
+        shutil.rmtree(part, ignore_errors=True) if part.is_dir() else part.unlink(missing_ok=True)
     if path.exists() and not any(path.iterdir()):
         path.rmdir()
 
