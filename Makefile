@@ -14,8 +14,8 @@ help: ## list the commands
 demo: ## start the real stack, ride two teams' DAGs through it, show what happened
 	@$(RUN) outrider demo
 
-up: ## start the real stack (Kafka, PostgreSQL, S3 with IAM, Airflow, the services)
-	@$(RUN) outrider up
+up: ## start the real stack (Kafka, PostgreSQL, S3 with IAM, Airflow, the services); WITH=kubernetes for pods
+	@$(RUN) outrider up $(addprefix --with ,$(WITH))
 
 down: ## stop what `up` or `demo` started, and nothing else
 	@$(RUN) outrider down
