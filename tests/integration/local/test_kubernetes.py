@@ -67,7 +67,9 @@ class Namespace:
         return await self.until(await self.start(spec), "Succeeded", "Failed")
 
     async def logs(self, pod: client.V1Pod) -> str:
-        return str(await self.core.read_namespaced_pod_log(pod.metadata.name, self.name))
+        """What the pod printed."""
+        answer = await self.core.read_namespaced_pod_log(pod.metadata.name, self.name, _preload_content=False)
+        return str(await answer.text())
 
 
 @asynccontextmanager

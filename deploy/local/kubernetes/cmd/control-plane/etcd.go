@@ -58,20 +58,23 @@ func serveEtcd(data, sockets string) error {
 }
 
 func configuration(data, sockets string) *embed.Config {
-	socket := func(name string) []url.URL {
-		return []url.URL{{Scheme: "unix", Path: filepath.Join(sockets, name)}}
-	}
 	// a socket can't be advertised, and the only member never dials itself
 	nowhere := []url.URL{{Scheme: "http", Host: "127.0.0.1:1"}}
 	config := embed.NewConfig()
 	config.Dir = data
 	config.LogLevel = "warn"
-	config.ListenClientUrls, config.AdvertiseClientUrls = socket("client.sock"), nowhere
-	config.ListenPeerUrls, config.AdvertisePeerUrls = socket("peer.sock"), nowhere
+	config.ListenClientUrls, config.AdvertiseClientUrls = unix(url.URL{Path: filepath.Join(sockets, "client.sock")}), nowhere
+	// as host: of a peer's URL etcd reads nothing else, and would listen where any user of the machine can knock
+	config.ListenPeerUrls, config.AdvertisePeerUrls = unix(url.URL{Host: filepath.Join(sockets, "peer.sock")}), nowhere
 	config.InitialCluster = config.InitialClusterFromName(config.Name)
 	// NewConfig leaves 0, with which each request is logged as a slow one
 	config.WarningUnaryRequestDuration = embed.DefaultWarningUnaryRequestDuration
 	// a stack outlives the death of its processes, not that of the machine
 	config.UnsafeNoFsync = true
 	return config
+}
+
+func unix(socket url.URL) []url.URL {
+	socket.Scheme = "unix"
+	return []url.URL{socket}
 }

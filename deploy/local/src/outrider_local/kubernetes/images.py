@@ -42,7 +42,7 @@ def stage(layout: Layout) -> Image:
 
 def _pause_directory(layout: Layout) -> Path:
     built = programs.program(layout, "pause").parent
-    return built.with_name(f"{built.name}-pause")
+    return built.with_name(f"pause-{built.name}")
 
 
 def _make_pause(layout: Layout, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+from pathlib import Path
 
 import httpx
 
@@ -38,6 +39,11 @@ def command(stack: Stack, address: str) -> Command:
     )
 
 
+def pod_logs(stack: Stack) -> Path:
+    """Where the logs of its pods lie."""
+    return container_runtime.data(stack) / "pod-logs"
+
+
 def answers(stack: Stack) -> bool:
     """Say whether the kubelet itself is well; what the API server knows of it may be old."""
     who = control_plane.identities(stack)
@@ -70,7 +76,7 @@ def _configuration(stack: Stack) -> dict[str, object]:
         "tlsCertFile": str(certificate),
         "tlsPrivateKeyFile": str(key),
         "containerRuntimeEndpoint": f"unix://{container_runtime.socket(stack)}",
-        "podLogsDir": str(directory / "pod-logs"),
+        "podLogsDir": str(pod_logs(stack)),
         "volumePluginDir": str(directory / "volume-plugins"),
         # one hierarchy for all pods, also where systemd does not own the machine's cgroups or they are of version 1
         "cgroupDriver": "cgroupfs",

@@ -15,6 +15,8 @@ _PLACES = (
     Path("/var/lib/kubelet/device-plugins"),
     Path("/var/lib/kubelet"),
     Path("/run/containerd/s"),
+    Path("/run/containerd/runc/k8s.io"),
+    Path("/run/containerd/runc"),
     Path("/run/containerd"),
     _NETWORK_RESULTS,
     _NETWORK_RESULTS.parent,
@@ -30,12 +32,12 @@ def unmount(*below: Path) -> None:
             raise OSError(ctypes.get_errno(), f"{mount} could not be unmounted")
 
 
-def remove(network: str) -> None:
-    """Remove what remembers pods of *network*, and the places nobody uses now."""
+def remove(network: str, logs: Path) -> None:
+    """Remove what remembers pods of *network*, whose logs lie below *logs*, and cgroups nobody is in."""
     for result in _NETWORK_RESULTS.glob(f"{network}-*"):
         result.unlink(missing_ok=True)
     for link in Path("/var/log/containers").glob("*"):
-        if link.is_symlink() and not link.exists():
+        if link.is_symlink() and link.readlink().is_relative_to(logs):
             link.unlink(missing_ok=True)
     # fails, as it should, for one that holds pods of another node
     for group in (_CGROUPS / "k8s.io", *_CGROUPS.glob("*/k8s.io")):

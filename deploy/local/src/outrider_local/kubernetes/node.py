@@ -83,7 +83,7 @@ class Node:
         leftovers.unmount(container_runtime.data(stack), sockets.directory(stack))
         network.remove_gateway(number)
         sockets.remove(stack, "containerd", "containerd.sock", "containerd.sock.ttrpc")
-        leftovers.remove(_network_name(stack))
+        leftovers.remove(_network_name(stack), kubelet.pod_logs(stack))
         if machine.release(stack):
             leftovers.remove_places()
 
