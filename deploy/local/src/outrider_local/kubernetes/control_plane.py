@@ -67,8 +67,13 @@ class ControlPlane:
             return
         if not stack.processes.alive(APISERVER):
             stack.ports.require_free(NAME)
-        for name, command in _commands(stack).items():
-            stack.processes.start(name, command)
+        commands = _commands(stack)
+        for name in (ETCD, APISERVER):
+            stack.processes.start(name, commands[name])
+        # the controllers give up where the API server has not made their rights within 20 s
+        stack.await_ready(APISERVER, api(stack).is_ready, seconds=_START_SECONDS)
+        for name in (CONTROLLERS, SCHEDULER):
+            stack.processes.start(name, commands[name])
         for name in _PROCESSES:
             stack.await_ready(name, lambda: self.ready(stack), seconds=_START_SECONDS)
 
