@@ -20,6 +20,14 @@ class Api:
 
     identities: Identities
 
+    def is_ready(self) -> bool:
+        """Say whether the API server answers and has made its own roles."""
+        with self._client() as client:
+            try:
+                return client.get("/readyz").is_success
+            except httpx.HTTPError:
+                return False
+
     def has_default_account(self) -> bool:
         """Say whether API server and controllers work: the controllers make this account last."""
         with self._client() as client:
