@@ -129,8 +129,8 @@ class EnvironmentDocument(Model):
     fence: Literal["task", "team"]
     inputs: dict[str, list[str]] = Field(description="name -> directories (files) or URIs (uris), one per part")
     outputs: dict[str, str] = Field(description="name -> directory or URI")
-    formats: dict[str, str] = Field(
-        default_factory=dict, description="format of inputs and outputs, by name, where it is declared"
+    formats: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="`inputs` and `outputs`: name -> format, where the producer declared one"
     )
     sources: dict[str, str] = Field(default_factory=dict, description="name -> path of a file with the connection")
     destinations: dict[str, str] = Field(default_factory=dict)
