@@ -1,6 +1,7 @@
-"""Outrider inside Airflow: `Input`, `Output`, `Source` and the operators, for DAG authors.
+"""Outrider inside Airflow, for DAG authors: what a task declares, the operators, the sensor, the assets of outputs.
 
-Imported in every process of Airflow, so each name is loaded when it is first asked for.
+Imported in every process of Airflow, so each name is loaded when it is first asked for. `@task.outrider` needs no
+import: Airflow finds it by itself.
 """
 
 from importlib import import_module
@@ -9,16 +10,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from outrider_contracts.declarations import Input, Output, Source
 
+    from outrider_airflow.assets import output_asset
     from outrider_airflow.operators import LocalExecutionEnvironmentOperator
+    from outrider_airflow.sensor import OutputSensor
 
 _WHERE = {
     "Input": "outrider_contracts.declarations",
     "Output": "outrider_contracts.declarations",
     "Source": "outrider_contracts.declarations",
     "LocalExecutionEnvironmentOperator": "outrider_airflow.operators",
+    "OutputSensor": "outrider_airflow.sensor",
+    "output_asset": "outrider_airflow.assets",
 }
 
-__all__ = ["Input", "LocalExecutionEnvironmentOperator", "Output", "Source"]
+__all__ = ["Input", "LocalExecutionEnvironmentOperator", "Output", "OutputSensor", "Source", "output_asset"]
 
 
 def __getattr__(name: str) -> object:

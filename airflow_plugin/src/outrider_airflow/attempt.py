@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from airflow.sdk import Context
-from outrider_contracts.declarations import TaskDeclaration
-from outrider_contracts.http import CredentialsRequest, EnsureRequest, SealRequest
+from outrider_contracts.declarations import InputDeclaration, TaskDeclaration
+from outrider_contracts.http import CredentialsRequest, EnsureRequest, OutputRequest, SealRequest
 from outrider_contracts.keys import TryKey
 
 from outrider_airflow import whose
@@ -31,6 +31,16 @@ class Attempt:
             run_after=self.run_after,
             logical_date=self.logical_date,
             declaration=declaration.model_copy(update={"mapped": self.task.map_index >= 0}),
+        )
+
+    def look(self, awaited: InputDeclaration) -> OutputRequest:
+        """Ask whether an output it may read is sealed."""
+        return OutputRequest(
+            reader=self.task.task,
+            run_started_at=self.run_started_at,
+            run_after=self.run_after,
+            logical_date=self.logical_date,
+            input=awaited,
         )
 
     def credentials(self) -> CredentialsRequest:

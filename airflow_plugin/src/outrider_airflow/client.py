@@ -13,6 +13,8 @@ from outrider_contracts.http import (
     EnsureRequest,
     Environment,
     NotReady,
+    OutputAnswer,
+    OutputRequest,
     Problem,
     SealRequest,
     SealResult,
@@ -20,13 +22,14 @@ from outrider_contracts.http import (
 from outrider_contracts.model import Model
 
 from outrider_airflow.connection import StorageAccess
-from outrider_airflow.errors import EnvironmentRefused, EnvironmentUnavailable, OutputNotStored
+from outrider_airflow.errors import EnvironmentRefused, EnvironmentUnavailable, InputAwaited, OutputNotStored
 
 A = TypeVar("A", bound=Model)
 
 _LONGEST_PAUSE = 2.0
 _ONE_ANSWER = 10.0
-_MEANS = {"ensure": "make the environment ready", "seal": "seal the try", "credentials": "give new credentials"}
+_MEANS = {"ensure": "make the environment ready", "seal": "seal the try", "credentials": "give new credentials",
+          "sealed": "say whether an output is sealed"}  # fmt: skip
 
 
 class _NotYet(Exception):
@@ -60,6 +63,10 @@ class StorageClient:
         """Put on record what the try wrote. Raises OutputNotStored where a required output is missing."""
         return self._answer("seal", request, SealResult, within)
 
+    def sealed(self, request: OutputRequest, *, within: float) -> OutputAnswer:
+        """The parts of an output that are sealed now. Raises InputAwaited where there are none yet."""
+        return self._answer("sealed", request, OutputAnswer, within)
+
     def credentials(self, request: CredentialsRequest, *, within: float) -> Credentials:
         """New credentials for a try that is not sealed."""
         return self._answer("credentials", request, Credentials, within)
@@ -71,7 +78,7 @@ class StorageClient:
         self.http.close()
 
     def _answer(self, act: str, body: Model, kind: type[A], within: float) -> A:
-        url = f"{self.access.url}/v1/environments/{act}"
+        url = f"{self.access.url}/v1/{'outputs' if act == 'sealed' else 'environments'}/{act}"
         ends = time.monotonic() + within
         growing = 0.1
         while True:
@@ -142,6 +149,8 @@ def _reaching(url: str) -> Iterator[None]:
 def _read(response: httpx.Response, kind: type[A]) -> A:
     if response.status_code == 202:
         not_ready = NotReady.model_validate_json(response.content)
+        if not_ready.until is not None or kind is OutputAnswer:
+            raise InputAwaited(not_ready)
         raise _NotYet(f"waiting for {not_ready.waiting_for}", not_ready.retry_after_seconds)
     if response.is_success:
         return kind.model_validate_json(response.content)

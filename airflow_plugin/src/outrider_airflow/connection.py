@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from airflow.sdk import BaseHook
+from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 from outrider_airflow.errors import EnvironmentRefused
@@ -23,12 +23,27 @@ class StorageAccess:
 def storage_access() -> StorageAccess:
     """Read the connection. Raises EnvironmentRefused where the team has none or it lacks a part."""
     try:
-        connection = BaseHook.get_connection(CONNECTION)
+        return _read(BaseHook.get_connection(CONNECTION))
     except (AirflowNotFoundException, AirflowRuntimeError) as error:
-        raise EnvironmentRefused(
-            f"this task's team has no Airflow connection {CONNECTION!r} ({error}). "
-            "It is made when the team is onboarded: outrider tenants get <team>"
-        ) from error
+        raise _absent(error) from error
+
+
+async def storage_access_async() -> StorageAccess:
+    """The same in a triggerer, whose loop must not be held up."""
+    try:
+        return _read(await BaseHook.aget_connection(CONNECTION))
+    except (AirflowNotFoundException, AirflowRuntimeError) as error:
+        raise _absent(error) from error
+
+
+def _absent(error: Exception) -> EnvironmentRefused:
+    return EnvironmentRefused(
+        f"this task's team has no Airflow connection {CONNECTION!r} ({error}). "
+        "It is made when the team is onboarded: outrider tenants get <team>"
+    )
+
+
+def _read(connection: Connection) -> StorageAccess:
     host = connection.host or ""
     url = host if "://" in host else f"{connection.schema or 'http'}://{host}"
     if connection.port:

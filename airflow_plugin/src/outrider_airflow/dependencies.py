@@ -19,19 +19,26 @@ class DeclarationRefused(ValueError):
     """A declaration that can't hold; the message says what to write instead."""
 
 
-def plan_edges(declared: Mapping[str, TaskDeclaration], downstream: Mapping[str, frozenset[str]]) -> tuple[Edge, ...]:
+def plan_edges(
+    declared: Mapping[str, TaskDeclaration], downstream: Mapping[str, frozenset[str]], *, dag_id: str = ""
+) -> tuple[Edge, ...]:
     """Say which edges *declared* needs beyond those of *downstream* (task id -> ids right behind it, for every task).
 
-    Raises DeclarationRefused for an unknown task or output, and where an edge would close a circle.
+    An input from an earlier run of this very DAG needs none. Raises DeclarationRefused for an unknown task or output,
+    for one that is gone with its run before it is read, and where an edge would close a circle.
     """
     edges: list[Edge] = []
     after = {task: set(behind) for task, behind in downstream.items()}
     for consumer, told in sorted(declared.items()):
         for name, source in sorted(told.inputs.items()):
-            if source.dag is not None:
-                continue
+            if source.team is not None or source.dag not in (None, dag_id):
+                continue  # of another DAG, of which nothing is known here
             where = f"task {consumer!r}, input {name!r}"
             _check(where, source.task, source.output, declared, downstream)
+            if source.selection != "same":
+                _check_kept(where, source.task, source.output, declared)
+            if source.dag is not None:
+                continue
             if consumer in after[source.task]:
                 continue
             if source.task == consumer or source.task in _reachable(consumer, after):
@@ -60,6 +67,14 @@ def _check(
         raise DeclarationRefused(
             f"{where}: task {task!r} has no output {output!r}; {declares}.{_meant(output, outputs)} "
             f'Declare it there: outputs={{"{output}": Output()}}.'
+        )
+
+
+def _check_kept(where: str, task: str, output: str, declared: Mapping[str, TaskDeclaration]) -> None:
+    if declared[task].outputs[output].retention == "run":
+        raise DeclarationRefused(
+            f"{where}: output {output!r} of task {task!r} is kept for its run only, so no other run can read it. "
+            f'Keep it longer: outputs={{"{output}": Output(retention="3d")}}, or read that of the same run.'
         )
 
 

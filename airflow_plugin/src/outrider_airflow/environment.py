@@ -44,10 +44,21 @@ def document(
         fence=environment.fence,
         inputs=inputs,
         outputs=outputs,
+        formats=_formats(environment),
         sources={name: str(path) for name, path in sources.items()},
         destinations={name: str(path) for name, path in destinations.items()},
         params=dict(params),
     )
+
+
+def _formats(environment: Environment) -> dict[str, dict[str, str]]:
+    """Declared formats by name; parts of one input share their producer's word."""
+    read = {name: parts[0].format for name, parts in environment.inputs.items() if parts}
+    written = {name: place.format for name, place in environment.outputs.items()}
+    return {
+        kind: {name: word for name, word in words.items() if word}
+        for kind, words in (("inputs", read), ("outputs", written))
+    }
 
 
 def variables(told: EnvironmentDocument, layout: Layout, file: Path) -> dict[str, str]:

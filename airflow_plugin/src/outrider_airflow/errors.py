@@ -1,10 +1,19 @@
 """How an environment task fails, as Airflow understands it: with or without a retry, in one clear line."""
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from outrider_contracts.http import NotReady
 
 
 class EnvironmentRefused(AirflowFailException):
     """Storage says no for a reason that a retry does not change."""
+
+
+class InputAwaited(Exception):
+    """A declared input is not sealed yet, and its declaration allows a wait that no worker should spend."""
+
+    def __init__(self, not_ready: NotReady) -> None:
+        super().__init__(not_ready.waiting_for)
+        self.not_ready = not_ready
 
 
 class EnvironmentUnavailable(AirflowException):

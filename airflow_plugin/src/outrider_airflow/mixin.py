@@ -8,11 +8,14 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 from outrider_contracts.declarations import Input, Mode, Output, Source
 from outrider_contracts.http import Environment
 
+from outrider_airflow.assets import tell_airflow
 from outrider_airflow.attempt import Attempt, attempt_of
 from outrider_airflow.client import StorageClient
 from outrider_airflow.connection import storage_access
 from outrider_airflow.declared import declaration
+from outrider_airflow.errors import InputAwaited
 from outrider_airflow.settings import settings
+from outrider_airflow.waits import WAITED, wait_for_input
 
 _NOT_OVER = (TaskDeferred, TaskAwaitingInput, AirflowRescheduleException)
 _BEST_EFFORT_SECONDS = 2.0
@@ -30,6 +33,8 @@ class ExecutionEnvironmentMixin(BaseOperator):
     :param destinations: outside systems it writes to, likewise
     :param mode: "files" (plain directories, no credentials in the job) or "uris" (the job talks to the store itself)
     """
+
+    _is_sensor = True  # without it the scheduler asks no put-off task when to start again, and starts it at once
 
     template_fields: Sequence[str] = ("inputs", "outputs", "sources", "destinations", "mode")
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(template_fields[:4], "json")
@@ -64,17 +69,30 @@ class ExecutionEnvironmentMixin(BaseOperator):
         """Wait for the environment, run the job in it, seal what it wrote."""
         attempt = attempt_of(context)
         with StorageClient(storage_access(), attempt.traceparent) as storage:
-            environment = storage.ensure(attempt.ensure(declaration(self)), within=settings().ensure_timeout_seconds)
+            environment = self._ensured(attempt, storage)
             self.log.info("Environment ready: %s", _told(environment))
-            return self._sealed(attempt, storage, lambda: self.run_in(environment, attempt, storage, context))
+            return self._sealed(attempt, storage, context, lambda: self.run_in(environment, attempt, storage, context))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral (or fail, where the trigger did): the environment is that of before."""
+        if next_method == WAITED:
+            return self.execute(context)
         attempt, resume = attempt_of(context), super().resume_execution
         with StorageClient(storage_access(), attempt.traceparent) as storage:
-            return self._sealed(attempt, storage, lambda: resume(next_method, next_kwargs, context))
+            return self._sealed(attempt, storage, context, lambda: resume(next_method, next_kwargs, context))
 
-    def _sealed(self, attempt: Attempt, storage: StorageClient, run: Callable[[], Any]) -> Any:
+    @classmethod
+    def get_serialized_fields(cls) -> frozenset[str]:
+        """What the scheduler knows of the task: also that it may be put off, as a sensor may."""
+        return super().get_serialized_fields() | {"_is_sensor"}
+
+    def _ensured(self, attempt: Attempt, storage: StorageClient) -> Environment:
+        try:
+            return storage.ensure(attempt.ensure(declaration(self)), within=settings().ensure_timeout_seconds)
+        except InputAwaited as awaited:
+            wait_for_input(self, attempt, awaited)
+
+    def _sealed(self, attempt: Attempt, storage: StorageClient, context: Context, run: Callable[[], Any]) -> Any:
         """Run, and seal on every way out: success needs the seal, a failure tries once and quickly."""
         try:
             result = run()
@@ -84,6 +102,7 @@ class ExecutionEnvironmentMixin(BaseOperator):
             self._seal_failure(attempt, storage)
             raise
         sealed = storage.seal(attempt.success(), within=settings().ensure_timeout_seconds)
+        tell_airflow(self, context, sealed)
         for name, output in sealed.outputs.items():
             self.log.info(
                 "Sealed %s: %d files, %d bytes, kept: %s, at %s",

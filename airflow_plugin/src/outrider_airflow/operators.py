@@ -67,8 +67,7 @@ class LocalExecutionEnvironmentOperator(ExecutionEnvironmentMixin):
         names = self.env if isinstance(self.env, Mapping) else ()
         if taken := [name for name in names if name.startswith("OUTRIDER_")]:
             raise ValueError(f"task {self.task_id!r}: env may not set {taken[0]!r}; use params= for values of your own")
-        for kind in ("inputs", "outputs", "sources", "destinations", "params"):
-            check_names(f"task {self.task_id!r}: {kind}", getattr(self, kind))
+        check_names(f"task {self.task_id!r}: params", self.params)
 
     def run_in(self, environment: Environment, attempt: Attempt, storage: StorageClient, context: Context) -> None:
         """Lay the job's directory out, run it there, store what it wrote; a failed job's outputs are stored too."""

@@ -1,4 +1,4 @@
-"""Cluster policies (entry point `airflow.policy`): early, clear refusals, and an edge for every declared input.
+"""Cluster policies (entry point `airflow.policy`): early, clear refusals, and what declarations mean to Airflow.
 
 They run where a DAG's file is read, in the author's process: a help, not a boundary.
 """
@@ -16,16 +16,23 @@ def dag_policy(dag: Any) -> None:
     tasks = _declaring(dag)
     if not tasks:
         return
+    from outrider_airflow.assets import may_tell
     from outrider_airflow.declared import declaration
     from outrider_airflow.dependencies import plan_edges
 
     try:
         declared = {task_id: declaration(task) for task_id, task in tasks.items()}
-        edges = plan_edges(declared, {each.task_id: frozenset(each.downstream_task_ids) for each in dag.tasks})
+        downstream = {each.task_id: frozenset(each.downstream_task_ids) for each in dag.tasks}
+        edges = plan_edges(declared, downstream, dag_id=dag.dag_id)
     except ValueError as error:
         raise _violation(f"DAG {dag.dag_id!r}, {error}") from None
     for edge in edges:
         dag.get_task(edge.producer).set_downstream(dag.get_task(edge.consumer))
+    for task_id, told in declared.items():
+        if told.outputs and not told.mapped:
+            may_tell(tasks[task_id], dag.dag_id)
+        if told.mapped and any(each.wait for each in told.inputs.values()):
+            tasks[task_id]._is_sensor = True  # see ExecutionEnvironmentMixin: mapping loses it
 
 
 @hookimpl

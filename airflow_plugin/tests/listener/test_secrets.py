@@ -35,3 +35,11 @@ def test_who_comes_without_a_team_gets_nothing(backend: TeamFileBackend) -> None
 )
 def test_no_name_leads_out_of_the_directory(backend: TeamFileBackend, team: str, name: str) -> None:
     assert backend.get_conn_value(name, team_name=team) is None
+
+
+def test_a_process_of_one_team_is_told_whose_it_is(backend: TeamFileBackend, tmp_path: Path) -> None:
+    """A triggerer: Airflow names no team when it asks."""
+    told = TeamFileBackend(str(tmp_path / "root"), team="ads")
+
+    assert told.get_conn_value("orders_db") == "postgres://ads@db/orders"
+    assert TeamFileBackend(str(tmp_path / "root"), team="news").get_conn_value("orders_db") is None

@@ -24,7 +24,7 @@ class StandIn:
     def __init__(self, store: Path) -> None:
         self.store = store
         self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.ready: dict[str, deque[Answer]] = {"ensure": deque(), "seal": deque(), "token": deque()}
+        self.ready: dict[str, deque[Answer]] = {act: deque() for act in ("ensure", "seal", "sealed", "token")}
         self.inputs: dict[str, Any] = {}
         self.tokens = 0
         self.traces: list[str | None] = []
@@ -101,6 +101,9 @@ class StandIn:
 
     def _seal(self, asked: dict[str, Any]) -> dict[str, Any]:
         return {"generation": 1, "outputs": {}}
+
+    def _sealed(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"versions": []}
 
     def _credentials(self, asked: dict[str, Any]) -> dict[str, Any]:
         given = Credentials(

@@ -7,7 +7,7 @@ import pytest
 from outrider_airflow.environment import check_names, document, inherited, variables
 from outrider_contracts.declarations import Mode
 from outrider_contracts.environments import InputVersion, OutputPlace, VersionKey
-from outrider_contracts.http import Environment, StoreAddress
+from outrider_contracts.http import Environment, EnvironmentDocument, StoreAddress
 from outrider_contracts.keys import TaskKey
 from outrider_stage import Layout
 
@@ -18,10 +18,14 @@ S3 = StoreAddress(kind="s3", bucket="outrider")
 def part(map_index: int) -> InputVersion:
     producer = TASK.model_copy(update={"task_id": "extract", "map_index": map_index})
     key = VersionKey(**producer.model_dump(), output="orders", generation=2)
-    return InputVersion(version=key, path=f"ads/daily/extract/x/m{map_index}/orders/g2/")
+    return InputVersion(version=key, path=f"ads/daily/extract/x/m{map_index}/orders/g2/", format="parquet")
 
 
 def told(mode: Mode, logical_date: datetime | None = None, **params: object) -> dict[str, str]:
+    return variables(written(mode, logical_date, **params), Layout(Path("/job")), Path("/job/environment.json"))
+
+
+def written(mode: Mode, logical_date: datetime | None = None, **params: object) -> EnvironmentDocument:
     environment = Environment(
         task=TASK.attempt(2),
         run_started_at=datetime(2026, 11, 1, tzinfo=UTC),
@@ -30,11 +34,10 @@ def told(mode: Mode, logical_date: datetime | None = None, **params: object) -> 
         mode=mode,
         store=S3,
         inputs={"orders": (part(0), part(1)), "none-yet": ()},
-        outputs={"daily": OutputPlace(path="ads/daily/load/x/daily/g3/")},
+        outputs={"daily": OutputPlace(path="ads/daily/load/x/daily/g3/", format="csv")},
     )
     layout = Layout(Path("/job"))
-    said = document(environment, layout, logical_date=logical_date, params=params, sources={}, destinations={})
-    return variables(said, layout, Path("/job/environment.json"))
+    return document(environment, layout, logical_date=logical_date, params=params, sources={}, destinations={})
 
 
 def test_files_are_directories() -> None:
@@ -44,6 +47,11 @@ def test_files_are_directories() -> None:
     assert said["OUTRIDER_INPUT_ORDERS"] == "/job/inputs/orders"
     assert said["OUTRIDER_INPUT_NONE_YET"] == "/job/inputs/none-yet"
     assert said["OUTRIDER_OUTPUT_DAILY"] == "/job/outputs/daily"
+
+
+def test_formats_are_told_where_they_were_declared() -> None:
+    """Of inputs by their producers, of outputs by the task itself; nothing else is said of a format."""
+    assert written("files").formats == {"inputs": {"orders": "parquet"}, "outputs": {"daily": "csv"}}
 
 
 def test_uris_are_the_stores_own() -> None:

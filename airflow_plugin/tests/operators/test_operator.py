@@ -1,19 +1,16 @@
 """The local operator against a storage service that is a small HTTP server, as a task process would run it."""
 
-import contextvars
 import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from airflow.sdk import DAG, Connection, Context
-from airflow.sdk.bases.operator import ExecutorSafeguard
+from airflow.sdk import DAG, Connection
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout, TaskDeferred
+from operators.running import NOW, context, execute, outrider_connection
 from operators.stand_in import StandIn
 from outrider_airflow import Input, LocalExecutionEnvironmentOperator, Output, Source
 from outrider_airflow.errors import EnvironmentRefused, JobFailed, JobKilled, OutputNotStored
@@ -22,19 +19,13 @@ from outrider_contracts.keys import TaskKey
 from outrider_contracts.places import generation_path, place
 from outrider_contracts.tracing import run_traceparent
 
-NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ORDERS_DB = "postgres://reader:pa%24%24@db.example.org:5432/orders?sslmode=require"
 
 
 @pytest.fixture(autouse=True)
 def connections(storage: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     """The team's connections, where a task process looks first: its environment."""
-    url, _, port = storage.access.url.removeprefix("http://").partition(":")
-    outrider = {
-        "conn_type": "http", "host": url, "port": int(port), "login": "team-ads", "password": "s3cret",
-        "extra": {"token_url": storage.access.token_url},
-    }  # fmt: skip
-    monkeypatch.setenv("AIRFLOW_CONN_OUTRIDER", json.dumps(outrider))
+    monkeypatch.setenv("AIRFLOW_CONN_OUTRIDER", outrider_connection(storage))
     monkeypatch.setenv("AIRFLOW_CONN_ORDERS_DB", ORDERS_DB)
 
 
@@ -49,22 +40,6 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def operator(command: list[str] | str, task_id: str = "load", **declared: Any) -> LocalExecutionEnvironmentOperator:
     with DAG("daily", schedule=None):
         return LocalExecutionEnvironmentOperator(task_id=task_id, command=command, **declared)
-
-
-def context(task: LocalExecutionEnvironmentOperator, map_index: int = -1, **params: object) -> Context:
-    run = SimpleNamespace(run_id="r", dag_id="daily", start_date=NOW, run_after=NOW, logical_date=NOW, team_name="ads")
-    instance = SimpleNamespace(
-        dag_id="daily", run_id="r", task_id=task.task_id, map_index=map_index, try_number=1, task=task,
-        _ti_context_from_server=SimpleNamespace(dag_run=run),
-    )  # fmt: skip
-    return cast("Context", {"ti": instance, "dag_run": run, "params": {**dict(task.params), **params}})
-
-
-def execute(task: LocalExecutionEnvironmentOperator, **given: Any) -> object:
-    """As Airflow's task runner does."""
-    frame = contextvars.copy_context()
-    frame.run(ExecutorSafeguard.tracker.set, task)
-    return frame.run(task.execute, context(task, **given))
 
 
 @pytest.fixture

@@ -68,3 +68,25 @@ def test_a_task_can_not_read_itself() -> None:
 
     with pytest.raises(DeclarationRefused, match="latest"):
         plan_edges(told, {"report": frozenset()})
+
+
+def test_an_earlier_run_of_the_same_dag_is_read_without_an_edge_but_checked() -> None:
+    told = declared(report={"inputs": {"old": Input("report", "text", dag="daily")}, "outputs": {"text": Output()}})
+
+    assert plan_edges(told, {"report": frozenset()}, dag_id="daily") == ()
+    with pytest.raises(DeclarationRefused, match=r"no output 'words'; it declares text"):
+        plan_edges(
+            declared(report={**EXTRACT, "inputs": {"old": Input("extract", "words", dag="daily")}}, extract={
+                "outputs": {"text": Output()}}),
+            {"report": frozenset(), "extract": frozenset()}, dag_id="daily",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("source", [Input("extract", "orders", run="latest"), Input("extract", "orders", dag="daily")])
+def test_what_is_kept_for_its_run_can_not_be_read_by_another(source: Input) -> None:
+    told = declared(
+        extract={"outputs": {"orders": Output(retention="run")}}, report={"inputs": {"orders": source}}
+    )  # fmt: skip
+
+    with pytest.raises(DeclarationRefused, match=r'kept for its run only.*Output\(retention="3d"\)'):
+        plan_edges(told, {"extract": frozenset(), "report": frozenset()}, dag_id="daily")

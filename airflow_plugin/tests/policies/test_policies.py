@@ -1,12 +1,14 @@
 """The policies on real DAGs, and what of declarations reaches the scheduler."""
 
+import re
 from typing import Any
 
 import pytest
 from airflow.exceptions import AirflowClusterPolicyViolation
-from airflow.sdk import DAG, BaseOperator, TaskGroup, task_group
+from airflow.sdk import DAG, BaseOperator, TaskGroup, task, task_group
 from airflow.serialization.serialized_objects import DagSerialization
-from outrider_airflow import Input, Output, Source
+from outrider_airflow import Input, LocalExecutionEnvironmentOperator, Output, Source
+from outrider_airflow.declared import declaration
 from outrider_airflow.graph import CHUNK_BYTES, declared_tasks, graph
 from outrider_airflow.policies import dag_policy
 from outrider_contracts.declarations import OutputDeclaration, TaskDeclaration
@@ -123,3 +125,90 @@ def test_a_large_graph_is_said_in_chunks_that_fit_a_record() -> None:
     assert [(chunk.chunk, chunk.chunks) for chunk in said] == [(at, len(said)) for at in range(len(said))]
     assert [task.task_id for chunk in said for task in chunk.tasks] == [task.task_id for task in tasks]
     assert all(len(chunk.model_dump_json()) < CHUNK_BYTES + 4096 for chunk in said)
+
+
+def test_inputs_of_mapped_and_grouped_and_decorated_tasks_are_edges() -> None:
+    """A declared input is a dependency whatever form its task has."""
+    with dag() as written:
+        extract = Declaring(task_id="extract", outputs={"orders": Output()})
+
+        @task.outrider(inputs={"orders": Input(extract, "orders")}, outputs={"clean": Output()})
+        def clean() -> None:
+            """Nothing."""
+
+        cleaned = clean()
+        with TaskGroup("load"):
+            Declaring.partial(task_id="part", inputs={"clean": Input(cleaned, "clean")}).expand(word=["a", "b"])
+
+    dag_policy(written)
+
+    tasks = serialized(written).task_dict
+    assert tasks["extract"].downstream_task_ids == {"clean"}
+    assert tasks["clean"].downstream_task_ids == {"load.part"}
+
+
+def test_within_a_mapped_group_an_instance_reads_its_own_part() -> None:
+    """From outside the group all parts are read; the scheduler sees what the task sees."""
+    with dag() as written:
+
+        @task_group
+        def each(word: str) -> None:
+            first = Declaring(task_id="first", word=word, outputs={"x": Output()})
+            Declaring(task_id="second", word=word, inputs={"x": Input(first, "x")})
+
+        each.expand(word=["a", "b"])
+        Declaring(task_id="all", inputs={"x": Input("each.first", "x")})
+
+    dag_policy(written)
+
+    told = {one.task_id: one for one in declared_tasks(serialized(written))}
+    assert told["each.second"].inputs["x"].part == "own"
+    assert told["all"].inputs["x"].part == "all"
+    assert declaration(written.get_task("each.second")).inputs["x"].part == "own"
+
+
+def test_a_task_that_seals_may_tell_airflow_and_a_mapped_one_may_not() -> None:
+    """Parts are no versions of the whole. Applying the policy again, as every task process does, adds nothing."""
+    with dag() as written:
+        Declaring(task_id="extract", outputs={"orders": Output()})
+        Declaring.partial(task_id="part", outputs={"x": Output()}).expand(word=["a", "b"])
+
+    dag_policy(written)
+    dag_policy(written)
+
+    assert [alias.name for alias in written.get_task("extract").outlets] == ["outrider:daily/extract"]
+    assert not written.get_task("part").partial_kwargs.get("outlets")
+
+
+def test_a_task_that_may_be_put_off_is_started_again_when_it_is_time() -> None:
+    """Airflow 3.3 looks at the time of a put-off task only where it takes it for a sensor."""
+    with dag() as written:
+        extract = LocalExecutionEnvironmentOperator(task_id="extract", command="true", outputs={"x": Output()})
+        waiting = {"inputs": {"x": Input(extract, "x", wait="2h")}}
+        LocalExecutionEnvironmentOperator(task_id="one", command="true", **waiting)
+        LocalExecutionEnvironmentOperator.partial(task_id="many", command="true", **waiting).expand(params=[{}, {}])
+
+    dag_policy(written)
+
+    for task_id in ("one", "many"):
+        deps = {type(dep).__name__ for dep in serialized(written).task_dict[task_id].deps}
+        assert "ReadyToRescheduleDep" in deps, task_id
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"inputs": {"orders": Input("x", "y", dag="d", wait="soon")}}, "'soon' is no duration"),
+        ({"outputs": {"orders": Output(format="two words")}}, "'two words' is no format"),
+        ({"outputs": {"a-b": Output(), "A_b": Output()}}, "would share the variable …_A_B; rename one"),
+        ({"inputs": {"orders": Input("x", "y", dag="d", run="same")}}, 'use run="latest" or run="same-date"'),
+        ({"inputs": {"orders": Input("nobody", "y")}}, "this DAG has no task 'nobody'"),
+        ({"inputs": {"orders": Input("report", "y")}, "outputs": {"y": Output()}}, "turn the dependency round"),
+    ],
+)
+def test_what_can_not_hold_is_refused_when_the_file_is_read(told: dict[str, Any], words: str) -> None:
+    with dag() as written:
+        Declaring(task_id="report", **told)
+
+    with pytest.raises(AirflowClusterPolicyViolation, match=re.escape(words)):
+        dag_policy(written)

@@ -1,5 +1,6 @@
-"""Apache Airflow in multi-team mode with Outrider's plugin: API server, scheduler and one dag-processor."""
+"""Apache Airflow in multi-team mode with the plugin: API server, scheduler, a dag-processor, a triggerer per team."""
 
+import json
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,8 +15,9 @@ from outrider_local.stack import Stack
 
 NAME = "airflow"
 API, SCHEDULER, PROCESSOR = "airflow-api", "airflow-scheduler", "airflow-dag-processor"
-_PROCESSES = (API, SCHEDULER, PROCESSOR)
-_START_SECONDS = 120
+TRIGGERERS = "airflow-triggerers"
+_PROCESSES = (API, SCHEDULER, PROCESSOR, TRIGGERERS)
+_START_SECONDS = 300
 
 
 class Airflow:
@@ -54,7 +56,7 @@ class Airflow:
         return all(map(stack.processes.alive, _PROCESSES)) and _healthy(stack, None)
 
     def stop(self, stack: Stack) -> None:
-        for process in (PROCESSOR, SCHEDULER, API):
+        for process in reversed(_PROCESSES):
             stack.processes.stop(process)
 
     def endpoints(self, stack: Stack) -> Mapping[str, str]:
@@ -80,20 +82,22 @@ def _environment(stack: Stack) -> dict[str, str]:
 def _commands(stack: Stack, environment: Mapping[str, str], configuration: str) -> dict[str, Command]:
     airflow = str(airflow_install.program(stack.layout, "airflow"))
     watched = (sys.executable, "-m", "outrider_local.watch", str(airflow_config.bundles_file(stack)), "--")
-    backend = {
-        "AIRFLOW__SECRETS__BACKEND": "outrider_airflow.secrets.TeamFileBackend",
-        "AIRFLOW__SECRETS__BACKEND_KWARGS": f'{{"root": "{airflow_config.connections_directory(stack)}"}}',
-    }
+    connections = str(airflow_config.connections_directory(stack))
+    secrets = {"AIRFLOW__SECRETS__BACKEND": "outrider_airflow.secrets.TeamFileBackend"}
+    per_team = (sys.executable, "-m", "outrider_local.triggerers", str(airflow_config.bundles_file(stack)), connections)
 
     def command(*argv: str, **more: str) -> Command:
         cwd: Path = airflow_config.home(stack)
         return Command(argv=argv, cwd=cwd, env={**environment, **more}, configuration=configuration, stop_seconds=20)
 
     return {
-        API: command(airflow, "api-server", **backend),
+        API: command(
+            airflow, "api-server", **secrets, AIRFLOW__SECRETS__BACKEND_KWARGS=json.dumps({"root": connections})
+        ),
         # it would serve task logs on all addresses; with LocalExecutor they are files of this machine
         SCHEDULER: command(airflow, "scheduler", "--skip-serve-logs"),
         PROCESSOR: command(*watched, airflow, "dag-processor"),
+        TRIGGERERS: command(*per_team, "--", airflow, "triggerer", "--skip-serve-logs", **secrets),
     }
 
 

@@ -35,12 +35,13 @@ def keep(file: Path, command: Sequence[str], stopped: threading.Event) -> None:
             while child.poll() is None and not stopped.is_set() and fingerprint(file) == seen:
                 stopped.wait(_LOOK_SECONDS)
         finally:
-            _end(child)
+            end(child)
         if child.returncode and time.monotonic() - began < _AGAIN_SECONDS:
             stopped.wait(_AGAIN_SECONDS)  # it can't start yet
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def end(child: subprocess.Popen[bytes]) -> None:
+    """Stop it: politely, then by force."""
     if child.poll() is None:
         child.terminate()
         try:

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from outrider_contracts.model import Model
 
 Mode = Literal["files", "uris"]
+_FORMAT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/;=-]{0,99}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 _DURATION = re.compile(r"([0-9]+)([smhdw])")
 _UNIT = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -23,7 +24,9 @@ class Input(dict[str, Any]):
 
     `Input(task="extract", output="orders")` names a task of the same run; with `dag` another DAG's newest sealed
     version (`run="latest"`) or that of the same logical date (`run="same-date"`); with `team` another team's, which
-    needs a grant of both sides. `optional=True` lets the task run without it.
+    needs a grant of both sides. *task* may be the operator, or what calling a decorated function gave.
+    `wait="2h"` puts the task off for so long while there is no sealed version, instead of failing it at once;
+    `optional=True` lets it run without one.
     """
 
     def __init__(
@@ -35,16 +38,22 @@ class Input(dict[str, Any]):
         team: str | None = None,
         run: Literal["same", "latest", "same-date"] | None = None,
         optional: bool = False,
+        wait: str | None = None,
     ) -> None:
-        task_id = getattr(task, "task_id", task)
-        super().__init__(task=task_id, output=output, dag=dag, team=team, run=run, optional=optional)
+        operator = getattr(task, "operator", task)  # of a decorated task's result
+        task_id = getattr(operator, "task_id", operator)
+        super().__init__(task=task_id, output=output, dag=dag, team=team, run=run, optional=optional, wait=wait)
 
 
 class Output(dict[str, Any]):
-    """A named thing a task writes. `retention`: "run", "forever" or a duration such as "12h" or "7d"."""
+    """A named thing a task writes.
 
-    def __init__(self, *, retention: str | None = None, required: bool = True) -> None:
-        super().__init__(retention=retention, required=required)
+    `retention`: "run", "forever" or a duration such as "12h" or "7d". `format`: a word for those who read it, such as
+    "parquet" or "text/csv"; nothing is checked by it. `required=False`: the task may succeed without it.
+    """
+
+    def __init__(self, *, retention: str | None = None, required: bool = True, format: str | None = None) -> None:
+        super().__init__(retention=retention, required=required, format=format)
 
 
 class Source(dict[str, Any]):
@@ -74,6 +83,18 @@ class InputDeclaration(Model):
     team: str | None = None
     run: Literal["same", "latest", "same-date"] | None = None
     optional: bool = False
+    wait: str | None = Field(default=None, description="how long a try is put off while there is no sealed version")
+    part: Literal["all", "own"] = Field(
+        default="all",
+        description="`own`: of a producer in the same mapped task group, the part of the reading instance's map index",
+    )
+
+    @field_validator("wait")
+    @classmethod
+    def _duration(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_duration(value)
+        return value
 
     @model_validator(mode="after")
     def _check(self) -> "InputDeclaration":
@@ -94,12 +115,20 @@ class OutputDeclaration(Model):
 
     retention: str | None = None
     required: bool = True
+    format: str | None = Field(default=None, description="a free word for those who read it")
 
     @field_validator("retention")
     @classmethod
     def _check(cls, value: str | None) -> str | None:
         if value is not None and value not in ("run", "forever"):
             parse_duration(value)
+        return value
+
+    @field_validator("format")
+    @classmethod
+    def _word(cls, value: str | None) -> str | None:
+        if value is not None and not _FORMAT.fullmatch(value):
+            raise ValueError(f"{value[:100]!r} is no format; write one word such as 'parquet' or 'text/csv'")
         return value
 
 

@@ -28,6 +28,7 @@ class OutputPlace(Model):
     path: str
     retention: str | None = None
     required: bool = True
+    format: str | None = None
 
 
 class InputVersion(Model):
@@ -35,6 +36,10 @@ class InputVersion(Model):
 
     version: VersionKey
     path: str
+    format: str | None = Field(default=None, description="the word its producer declared")
+    own_part: bool = Field(
+        default=False, description="the reading instance's own part: its files lie in the input's directory itself"
+    )
 
 
 class EnvironmentEvent(Event):
@@ -102,6 +107,7 @@ class Manifest(Model):
         sha256: str | None = None
 
     files: tuple[File, ...] = ()
+    format: str | None = None
 
     @property
     def size(self) -> int:
@@ -117,6 +123,7 @@ class SealedOutput(Model):
     files: int
     bytes: int
     expires: str = Field(description="the retention that applies: run, forever or a duration")
+    format: str | None = None
 
 
 class EnvironmentSealed(EnvironmentEvent):

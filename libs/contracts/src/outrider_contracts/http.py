@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from outrider_contracts.declarations import Mode, TaskDeclaration
+from outrider_contracts.declarations import InputDeclaration, Mode, TaskDeclaration
 from outrider_contracts.environments import InputVersion, OutputPlace, Reason, SealedOutput
-from outrider_contracts.keys import TryKey
+from outrider_contracts.keys import TaskKey, TryKey
 from outrider_contracts.model import Instant, Model
 
 
@@ -65,6 +65,24 @@ class NotReady(Model):
 
     waiting_for: str
     retry_after_seconds: float = 0.2
+    input: str | None = Field(default=None, description="the declared input it is, where its declaration says `wait`")
+    until: Instant | None = Field(default=None, description="with `input`: how long it may take; no worker need wait")
+
+
+class OutputRequest(Model):
+    """Is there a sealed version *reader* could read as *input* now? Nothing is resolved for good, nothing held."""
+
+    reader: TaskKey
+    run_started_at: Instant
+    run_after: Instant
+    logical_date: Instant | None = None
+    input: InputDeclaration
+
+
+class OutputAnswer(Model):
+    """There is: these are its parts. NotReady (202) where there is none yet."""
+
+    versions: tuple[InputVersion, ...]
 
 
 class CredentialsRequest(Model):
@@ -111,6 +129,9 @@ class EnvironmentDocument(Model):
     fence: Literal["task", "team"]
     inputs: dict[str, list[str]] = Field(description="name -> directories (files) or URIs (uris), one per part")
     outputs: dict[str, str] = Field(description="name -> directory or URI")
+    formats: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="`inputs` and `outputs`: name -> format, where the producer declared one"
+    )
     sources: dict[str, str] = Field(default_factory=dict, description="name -> path of a file with the connection")
     destinations: dict[str, str] = Field(default_factory=dict)
     params: dict[str, Any] = Field(default_factory=dict)

@@ -8,7 +8,10 @@ from outrider_contracts.environments import InputVersion
 
 @dataclass(frozen=True)
 class Layout:
-    """`inputs/<name>/`, or `inputs/<name>/m<map_index>/` per part of a mapped producer; `outputs/<name>/`."""
+    """`inputs/<name>/`, or `inputs/<name>/m<map_index>/` per part of a mapped producer; `outputs/<name>/`.
+
+    An instance's own part lies in `inputs/<name>/` itself.
+    """
 
     root: Path
 
@@ -19,7 +22,7 @@ class Layout:
     def part(self, name: str, version: InputVersion) -> Path:
         """The directory of one part: the input's own where the producer is not mapped."""
         index = version.version.map_index
-        return self.input(name) if index < 0 else self.input(name) / f"m{index}"
+        return self.input(name) if index < 0 or version.own_part else self.input(name) / f"m{index}"
 
     def output(self, name: str) -> Path:
         """The directory of one output."""

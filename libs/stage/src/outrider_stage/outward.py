@@ -35,7 +35,7 @@ def stage_out(environment: Environment, store: Store, layout: Layout) -> dict[st
             ) from error
         try:
             files = each(partial(_put, store, place.path, root), sorted(_files(root)))
-            stored[name] = Manifest(files=tuple(files))
+            stored[name] = Manifest(files=tuple(files), format=place.format)
             store.commit(place.path, stored[name])
         except FileExistsError as error:
             raise OutputNotStored(f"output {name!r}: {error} is there already with other content") from error

@@ -21,11 +21,13 @@ from outrider_contracts.http import (
     EnsureRequest,
     Environment,
     NotReady,
+    OutputAnswer,
+    OutputRequest,
     SealRequest,
     SealResult,
 )
 
-from storage.cases import ensure, people, seal, show
+from storage.cases import ensure, look, people, seal, show
 from storage.cases.work import Work
 from storage.domain.refusals import Refused, Waiting
 
@@ -48,6 +50,11 @@ def routes(work: Work) -> APIRouter:
     async def credentials(request: CredentialsRequest, caller: CurrentCaller) -> Credentials | None:
         require(caller, Role.operator, request.task.team)
         return await people.renew(work, request)
+
+    @router.post("/outputs/sealed", responses={202: {"model": NotReady}})
+    async def sealed(request: OutputRequest, caller: CurrentCaller) -> OutputAnswer:
+        require(caller, Role.operator, request.reader.team)
+        return await look.sealed(work, request)
 
     @router.get("/environments")
     async def environments(
@@ -98,5 +105,7 @@ def refused(refusal: Refused) -> JSONResponse:
 
 def waiting(wait: Waiting) -> JSONResponse:
     """Not yet: 202, and when to ask again."""
-    answer = NotReady(waiting_for=wait.waiting_for, retry_after_seconds=wait.retry_after_seconds)
+    answer = NotReady(
+        waiting_for=wait.waiting_for, retry_after_seconds=wait.retry_after_seconds, input=wait.awaited, until=wait.until
+    )
     return JSONResponse(answer.model_dump(mode="json"), 202)

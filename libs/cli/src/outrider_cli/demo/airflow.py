@@ -62,11 +62,20 @@ class AirflowUser:
 
     def trigger(self, dag_id: str, *, run_id: str | None = None, logical_date: datetime | None = None) -> str:
         """Unpause the DAG and start a run; returns its id."""
-        self._ask("PATCH", f"/api/v2/dags/{quote(dag_id, safe='')}", {"is_paused": False})
+        self.unpause(dag_id)
         wanted: dict[str, Any] = {"logical_date": logical_date.isoformat() if logical_date else None, "conf": {}}
         if run_id:
             wanted["dag_run_id"] = run_id
         return str(self._ask("POST", f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns", wanted)["dag_run_id"])
+
+    def unpause(self, dag_id: str) -> None:
+        """Let Airflow start runs of the DAG by itself too."""
+        self._ask("PATCH", f"/api/v2/dags/{quote(dag_id, safe='')}", {"is_paused": False})
+
+    def runs(self, dag_id: str) -> list[str]:
+        """Ids of the DAG's last hundred runs, oldest first."""
+        path = f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns?limit=100&order_by=-run_after"
+        return [str(run["dag_run_id"]) for run in reversed(self._ask("GET", path)["dag_runs"])]
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """The run's state in Airflow's words."""

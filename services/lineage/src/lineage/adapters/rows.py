@@ -84,6 +84,7 @@ def by_row(rows: Iterable[AnyRow]) -> defaultdict[RowKey, list[Version]]:
                 partition=row["partition"],
                 files=row["files"] if counted else None,
                 bytes=row["bytes"] if counted else None,
+                format=row["format"] if counted else "",
             )
         )
     for versions in found.values():

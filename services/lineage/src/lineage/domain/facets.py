@@ -87,6 +87,12 @@ def version(path: str) -> Json:
     return _facet("version", schema, datasetVersion=path.rstrip("/"))
 
 
+def storage(file_format: str) -> Json:
+    """The format of its files, in the word its producer declared."""
+    schema = "1-0-1/StorageDatasetFacet.json#/$defs/StorageDatasetFacet"
+    return _facet("storage", schema, storageLayer="outrider", fileFormat=file_format)
+
+
 def subset(direction: str, partition: str) -> Json:
     """Which execution date (and map index) of a dataset was read or written."""
     date, _, part = partition.partition("/")

@@ -101,6 +101,7 @@ class _Fold(Rows):
             self.add_write(
                 event.task, event.run_started_at, name, node, generation=output.version.generation, path=output.path,
                 partition=partition(output.path), files=output.files, bytes=output.bytes, expires=output.expires,
+                format=output.format or "",
             )  # fmt: skip
             self.add_version(
                 output.version, output.path, sealed_at=at, outcome=event.outcome, try_number=event.task.try_number

@@ -100,7 +100,10 @@ def _output(version: Version) -> Json:
     subset = facets.subset("output", version.partition) if version.partition else {}
     if version.bytes is not None and version.files is not None and version.generation:
         subset |= facets.output_statistics(version.bytes, version.files)
-    return {**_dataset(version), "outputFacets": subset}
+    told = _dataset(version)
+    if version.format:
+        told["facets"] |= facets.storage(version.format)
+    return {**told, "outputFacets": subset}
 
 
 def _edges(attempt: Try, writes: Sequence[Version]) -> list[Json]:

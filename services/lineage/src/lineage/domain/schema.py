@@ -85,6 +85,7 @@ WRITES = Table(
         Column("files", "bigint", "greatest"),
         Column("bytes", "bigint", "greatest"),
         Column("expires", "text", "greatest"),
+        Column("format", "text", "greatest"),
     ),
 )
 """What a try wrote. Outside datasets have generation 0."""

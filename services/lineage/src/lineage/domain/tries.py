@@ -41,6 +41,7 @@ class Version:
     partition: str = ""
     files: int | None = None
     bytes: int | None = None
+    format: str = ""
 
 
 @dataclass(frozen=True)

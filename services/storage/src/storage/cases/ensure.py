@@ -39,6 +39,8 @@ async def prepare(work: Work, wanted: Wanted, begin: Begin, *, asked: bool) -> A
     try:
         return await _prepare(work, wanted, begin, asked, timedelta(0))
     except Waiting as waiting:
+        if waiting.until is not None:
+            raise  # bounded by the input's own declaration
         async with work.database.begin() as tx:
             waited = await control.waited(tx.connection, f"{label_of(wanted)}: {waiting.waiting_for}", work.clock())
         if waited < PATIENCE:

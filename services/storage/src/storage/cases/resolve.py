@@ -12,9 +12,9 @@ from outrider_contracts.tenants import TeamStatus
 from storage.cases.work import Work
 from storage.domain.admission import UNKNOWN_TEAM_PATIENCE, check_grant
 from storage.domain.attempts import Attempt, Wanted
-from storage.domain.diagnosis import missing_input
+from storage.domain.diagnosis import missing_input, put_off
 from storage.domain.refusals import Waiting
-from storage.domain.resolution import Candidate, check_kept, is_mapped, plan_parts, producing_run
+from storage.domain.resolution import Candidate, check_kept, is_mapped, own_part, plan_parts, producing_run
 from storage.domain.runs import begun_at
 from storage.records import attempts, holds, runs, versions
 from storage.records.codec import Connection
@@ -64,27 +64,52 @@ async def resolve(
     ask: set[tuple[RunKey, str]] = set()
     for name, declared in wanted.declaration.inputs.items():
         check_grant(reader, declared, wanted.task.dag_id)
-        candidates = await _candidates(connection, wanted, declared, waited)
-        check_kept(wanted, declared, candidates)
-        mapped = is_mapped(candidates, await _declared_mapped(connection, wanted, declared))
-        parts, asked = fixed.get(name), None
-        if parts is None:
-            parts, asked = _parts(wanted, declared, candidates, mapped, held)
-        if asked is not None:
-            ask.add(asked)
-        elif parts is not None and await _lock(connection, parts):
-            inputs[name] = parts
-        elif declared.optional:
-            missing.append(name)
+        found = await find(connection, wanted, declared, held, waited, fixed.get(name))
+        if found.ask is not None:
+            ask.add(found.ask)
+        elif found.parts is not None and await _lock(connection, found.parts):
+            inputs[name] = found.parts
         else:
-            gone = {part.path for part in parts or ()}
-            raise missing_input(name, wanted, declared, [c for c in candidates if not gone or c.path in gone])
+            gone = {part.path for part in found.parts or ()}
+            why = missing_input(
+                name, wanted, declared, [c for c in found.candidates if not gone or c.path in gone]
+            )  # fmt: skip
+            why = put_off(why, name, declared, attempt.ensured_at, work.clock())
+            if isinstance(why, Waiting) or not declared.optional:
+                raise why
+            missing.append(name)
     if not ask:
         now = work.clock()
         paths = [part.path for parts in inputs.values() for part in parts]
         holder = holds.reader(wanted.task, wanted.run_started_at)
         await holds.hold(connection, paths, holder, reason="", now=now, until=now + work.terms.hold)
     return Resolution(inputs, tuple(missing), frozenset(ask))
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is there of one input: its parts, or whom to ask for the parts, or neither; and all that was looked at."""
+
+    candidates: Sequence[Candidate]
+    parts: tuple[InputVersion, ...] | None = None
+    ask: tuple[RunKey, str] | None = None
+
+
+async def find(
+    connection: Connection, wanted: Wanted, declared: InputDeclaration, held: Held, waited: timedelta,
+    fixed: tuple[InputVersion, ...] | None = None,
+) -> Found:  # fmt: skip
+    """Look for the versions *declared* means; *fixed* are those an earlier try has. Raises Refused, Waiting."""
+    candidates = await _candidates(connection, wanted, declared, waited)
+    check_kept(wanted, declared, candidates)
+    if fixed is not None:
+        return Found(candidates, fixed)
+    if declared.part == "own" and wanted.task.map_index >= 0:
+        own = [c for c in candidates if c.version.map_index == wanted.task.map_index]
+        return Found(own, own_part(own))
+    mapped = is_mapped(candidates, await _declared_mapped(connection, wanted, declared))
+    parts, asked = _parts(wanted, declared, candidates, mapped, held)
+    return Found(candidates, parts, asked)
 
 
 def _fixed(siblings: Sequence[Attempt], wanted: Wanted) -> Mapping[str, tuple[InputVersion, ...]]:

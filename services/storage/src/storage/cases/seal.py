@@ -104,6 +104,8 @@ async def _manifest(work: Work, attempt: Attempt, path: str, outcome: Outcome) -
     inventory = await work.store.objects.inventory(path)
     if not inventory.files:
         return None
+    word = next(each.format for each in attempt.outputs.values() if each.path == path)
+    inventory = inventory.model_copy(update={"format": word})
     return await work.store.manifests.write(path, inventory) if outcome == "success" else inventory
 
 
@@ -117,6 +119,7 @@ async def _on_record(work: Work, connection: Connection, attempt: Attempt, plan:
             one.version.output: SealedOutput(
                 version=one.version, path=one.path, files=one.files or 0, bytes=one.bytes or 0,
                 expires=one.retention if outcome == "success" else attempt.failed_retention,
+                format=attempt.declaration.outputs[one.version.output].format,
             )
             for one in listed
             if one.present or one.files

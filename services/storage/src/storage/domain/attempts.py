@@ -74,10 +74,7 @@ class Attempt:
     def outputs(self) -> dict[str, OutputPlace]:
         """Where this try writes what."""
         declared = self.declaration.outputs
-        return {
-            name: OutputPlace(path=path, retention=declared[name].retention, required=declared[name].required)
-            for name, path in self.paths.items()
-        }
+        return {name: OutputPlace(path=path, **declared[name].model_dump()) for name, path in self.paths.items()}
 
     def version(self, output: str) -> VersionKey:
         """The natural key of one version of this generation."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from outrider_contracts.declarations import InputDeclaration
+from outrider_contracts.declarations import InputDeclaration, parse_duration
 
 from storage.domain.attempts import Wanted
 from storage.domain.refusals import Refused, Waiting
@@ -37,6 +37,22 @@ def missing_input(
     if latest.attempt_state == "sealed":
         return Refused("input-missing", f"{said}; {where} was sealed without it", rebuild(latest))
     return Refused("input-missing", f"{said}; {where} has not sealed it (it is {_state(latest)})", rebuild(latest))
+
+
+def put_off(
+    why: Refused | Waiting, name: str, declared: InputDeclaration, since: datetime | None, now: datetime
+) -> Refused | Waiting:
+    """The wait that the input's declaration allows instead of a refusal, while it lasts; *since*: the try first asked.
+
+    How often to look grows with how long there is: from every second to every minute.
+    """
+    if not isinstance(why, Refused) or declared.wait is None or since is None:
+        return why
+    length = parse_duration(declared.wait)
+    if now < since + length:
+        every = min(max(length.total_seconds() / 100, 1.0), 60.0)
+        return Waiting(str(why), every, awaited=name, until=since + length)
+    return Refused(why.reason, f"{why.message}; {declared.wait} of waiting are over", why.fix)
 
 
 def rebuild(candidate: Candidate) -> str:

@@ -1,5 +1,7 @@
 """A business no: what was asked may not be, why, and what to do about it."""
 
+from datetime import datetime
+
 from outrider_contracts.environments import Reason
 
 
@@ -12,8 +14,15 @@ class Refused(Exception):
 
 
 class Waiting(Exception):
-    """The answer is not there yet; ask again. `subject` names the wait, which has an end."""
+    """The answer is not there yet; ask again. `waiting_for` names the wait, which has an end.
 
-    def __init__(self, waiting_for: str, retry_after_seconds: float = 0.2) -> None:
+    *awaited*: the declared input whose author allows a long wait, until *until*.
+    """
+
+    def __init__(
+        self, waiting_for: str, retry_after_seconds: float = 0.2, *, awaited: str | None = None,
+        until: datetime | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(waiting_for)
         self.waiting_for, self.retry_after_seconds = waiting_for, retry_after_seconds
+        self.awaited, self.until = awaited, until

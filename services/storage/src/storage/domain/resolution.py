@@ -30,11 +30,16 @@ class Candidate:
     reason: str = ""
     gone_at: datetime | None = None
     ended: str | None = None
+    format: str | None = None
 
     @property
     def readable(self) -> bool:
         """Sealed by a try that succeeded, and still there."""
         return self.present and self.state == "sealed"
+
+    def read(self, *, own_part: bool = False) -> InputVersion:
+        """The version as its reader is told of it."""
+        return InputVersion(version=self.version, path=self.path, format=self.format, own_part=own_part)
 
     @property
     def order(self) -> tuple[datetime, int]:
@@ -82,7 +87,12 @@ def plan_parts(candidates: Sequence[Candidate], held: Collection[int] | None) ->
         wanted = {index for index in held if index >= 0}
     if not wanted <= set(current):
         return None
-    return tuple(InputVersion(version=current[index].version, path=current[index].path) for index in sorted(wanted))
+    return tuple(current[index].read() for index in sorted(wanted))
+
+
+def own_part(candidates: Sequence[Candidate]) -> tuple[InputVersion, ...] | None:
+    """The current version among those of one part, as the reading instance's own; None if it has none."""
+    return next(((each.read(own_part=True),) for each in _current(candidates).values()), None)
 
 
 def _current(candidates: Sequence[Candidate]) -> Mapping[int, Candidate]:

@@ -17,7 +17,8 @@ _KEY = "a.team, a.dag_id, a.run_id, a.task_id, a.map_index, v.output, v.generati
 
 _CANDIDATES = f"""
 SELECT {_KEY}, a.run_started_at, a.try_number, a.run_after, a.logical_date, v.state, v.present,
-       a.state AS attempt_state, v.retention, v.reason, coalesce(v.cleared_at, v.doomed_at) AS gone_at, e.state AS ended
+       a.state AS attempt_state, v.retention, v.reason, coalesce(v.cleared_at, v.doomed_at) AS gone_at,
+       e.state AS ended, a.declaration -> 'outputs' -> v.output ->> 'format' AS format
 {_JOINED}
 LEFT JOIN storage.ends e USING (team, dag_id, run_id, task_id, map_index, run_started_at, try_number)
 WHERE (a.team, a.dag_id, a.task_id, v.output) = ($1, $2, $3, $4) AND a.state <> 'dropped'
@@ -132,5 +133,5 @@ async def lock_run(connection: Connection, run: RunKey) -> None:
 
 def _candidate(row: Row) -> Candidate:
     names = ("path", "run_started_at", "try_number", "run_after", "logical_date", "state", "present",
-             "attempt_state", "retention", "reason", "gone_at", "ended")  # fmt: skip
+             "attempt_state", "retention", "reason", "gone_at", "ended", "format")  # fmt: skip
     return Candidate(version_of(row), **{name: row[name] for name in names})

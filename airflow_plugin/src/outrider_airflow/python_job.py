@@ -1,0 +1,41 @@
+"""A Python function as a job of its own: a script and JSON, so that nothing of Airflow's is needed to run it. Pure."""
+
+import json
+from typing import Any
+
+SCRIPT, ARGUMENTS, RESULT = "job.py", "arguments.json", "result.json"
+
+_FRAME = """\
+from __future__ import annotations
+
+{source}
+
+if __name__ == "__main__":
+    import json as _json
+    import sys as _sys
+
+    with open(_sys.argv[1]) as _file:
+        _given = _json.load(_file)
+    _result = {name}(*_given["args"], **_given["kwargs"])
+    with open(_sys.argv[2], "w") as _file:
+        _json.dump(_result, _file)
+"""
+
+
+def script(source: str, name: str) -> str:
+    """The program that calls *name* of *source* with the arguments in the file its first argument names.
+
+    What the function returns goes, as JSON, into the file its second argument names.
+    """
+    return _FRAME.format(source=source.strip(), name=name)
+
+
+def arguments(task_id: str, args: Any, kwargs: Any) -> str:
+    """The arguments as JSON. Raises ValueError where one is nothing a job outside Airflow can be given."""
+    try:
+        return json.dumps({"args": list(args), "kwargs": dict(kwargs)})
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"task {task_id!r}: its function runs as a job of its own, so it is given JSON alone: {error}. "
+            "Pass texts, numbers, lists and dicts; hand data over by inputs= and outputs="
+        ) from None
