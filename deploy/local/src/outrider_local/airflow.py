@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from outrider_local import airflow_config, airflow_database, airflow_install
+from outrider_local import airflow_config, airflow_database, airflow_install, identities
 from outrider_local.processes import Command
 from outrider_local.stack import Stack
 
@@ -84,12 +84,15 @@ def _commands(stack: Stack, environment: Mapping[str, str], configuration: str) 
         "AIRFLOW__SECRETS__BACKEND_KWARGS": f'{{"root": "{airflow_config.connections_directory(stack)}"}}',
     }
 
+    # told to the API server alone. On one machine tasks run as the same user all the same: they could read its file
+    tabs = {"AIRFLOW__OUTRIDER__TABS_SECRET_FILE": str(identities.client_secret(stack.secrets, "airflow-api"))}
+
     def command(*argv: str, **more: str) -> Command:
         cwd: Path = airflow_config.home(stack)
         return Command(argv=argv, cwd=cwd, env={**environment, **more}, configuration=configuration, stop_seconds=20)
 
     return {
-        API: command(airflow, "api-server", **backend),
+        API: command(airflow, "api-server", **backend, **tabs),
         # it would serve task logs on all addresses; with LocalExecutor they are files of this machine
         SCHEDULER: command(airflow, "scheduler", "--skip-serve-logs"),
         PROCESSOR: command(*watched, airflow, "dag-processor"),

@@ -16,6 +16,7 @@ ACCOUNT = "000000000000"
 SERVICES = ("tenancy", "storage", "lineage", "sweep")
 HTTP_CLIENTS = {
     "airflow": "operator",
+    "airflow-api": "viewer",
     "cli": "administrator",
     "storage": "operator",
     "lineage": "operator",
