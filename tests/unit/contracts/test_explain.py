@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from outrider_contracts.declarations import InputDeclaration
 from outrider_contracts.environments import InputVersion, VersionKey
-from outrider_contracts.explain import Explanation, Subject, explain
+from outrider_contracts.explain import Explanation, Subject, explain, words
 from outrider_contracts.holdings import (
     CredentialsView,
     Environments,
@@ -219,6 +219,20 @@ def test_a_held_version_names_its_holder_and_a_frozen_storage_who_froze_it() -> 
     assert told.held_by == ("a task of team news",)
     assert "held by a task of team news until 2026-11-08T09:10:00Z" in told.fate
     assert "storage is frozen by ann: a backup" in told.fate
+
+
+@pytest.mark.parametrize(
+    ("holder", "told"),
+    [
+        ("task ads/daily/r1/report @2026-11-01T09:00:00+00:00", "task report of this run"),
+        ("task ads/daily/r1/part/3 @2026-11-01T09:00:00+00:00", "task part[3] of this run"),
+        ("task news/front/r9/read @2026-11-01T09:00:00+00:00", "task news/front/r9/read"),
+        ("a task of team news", "a task of team news"),
+        ("cli", "cli"),
+    ],
+)
+def test_a_holder_is_told_in_as_few_words_as_say_who_it_is(holder: str, told: str) -> None:
+    assert words.holder(holder, RUN) == told
 
 
 def test_readers_are_those_that_were_given_it_and_those_that_will_be() -> None:

@@ -34,7 +34,8 @@ def outputs_of(facts: TaskFacts, readers: Readers, frozen: Frozen | None, now: d
                 generation=one.generation, state=version.state, current=version.current, files=version.files,
                 bytes=version.bytes, retention=version.retention,
                 clears_at=version.cleared_at or version.not_before or version.due_at,
-                fate=_fate(version, frozen, now), held_by=tuple(hold.holder for hold in version.holds),
+                fate=_fate(one, version, frozen, now),
+                held_by=tuple(words.holder(hold.holder, one.task.run) for hold in version.holds),
                 readers=tuple(readers.get((facts.task_id, version.output), ())), fix=_fix(one, version),
             )  # fmt: skip
 
@@ -48,7 +49,7 @@ def _read(one: EnvironmentView, name: str) -> str:
     return "resolved" if found is None else f"{words.held(found.files, found.bytes)}, from the store itself"
 
 
-def _fate(version: VersionView, frozen: Frozen | None, now: datetime) -> str:
+def _fate(one: EnvironmentView, version: VersionView, frozen: Frozen | None, now: datetime) -> str:
     match version.state:
         case "doomed":
             left = words.length(version.not_before - now) if version.not_before else "a while"
@@ -58,9 +59,10 @@ def _fate(version: VersionView, frozen: Frozen | None, now: datetime) -> str:
         case "cleared":
             return f"gone{f' since {words.moment(version.cleared_at)}' if version.cleared_at else ''}: {version.reason}"
     if version.due_at is None:
-        return _undated(version)
+        return _undated(one, version)
     due = f"clears in {words.length(version.due_at - now)}" if version.due_at > now else "is due to be cleared"
-    stays = [f"held by {hold.holder} until {words.moment(hold.expires_at)}" for hold in version.holds]
+    run = one.task.run
+    stays = [f"held by {words.holder(h.holder, run)} until {words.moment(h.expires_at)}" for h in version.holds]
     if frozen is not None and frozen.frozen:
         stays.append(f"storage is frozen by {frozen.by}: {frozen.reason}")
     if version.waiting_for:
@@ -68,11 +70,11 @@ def _fate(version: VersionView, frozen: Frozen | None, now: datetime) -> str:
     return f"{due}, because {version.reason}" + (f"; but {'; '.join(stays)}" if stays else "")
 
 
-def _undated(version: VersionView) -> str:
+def _undated(one: EnvironmentView, version: VersionView) -> str:
     if version.retention == "forever":
         return "kept forever"
     if version.state == "open":
-        return "may still be written"
+        return "ready for its task" if one.try_number is None else "may still be written"
     after = "until its run has ended" if version.retention == "run" else f"for {version.retention} after its run's end"
     return f"kept {after}" + (f" ({version.reason})" if version.reason else "")
 

@@ -101,7 +101,8 @@ def _versions(facts: TaskFacts, one: EnvironmentView) -> Iterator[Moment]:
         common = {"task": facts.label, "try_number": one.try_number}
         for hold in version.holds:
             why = f": {hold.reason}" if hold.reason else ""
-            text = f"{version.output} is held by {hold.holder} until {words.moment(hold.expires_at)}{why}"
+            who = words.holder(hold.holder, one.task.run)
+            text = f"{version.output} is held by {who} until {words.moment(hold.expires_at)}{why}"
             yield Moment(at=hold.since, kind="held", text=text, **common)
         if version.doomed_at is not None:
             text = f"{version.output} g{one.generation} put out of reach: {version.reason}"

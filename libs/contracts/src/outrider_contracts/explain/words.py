@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from outrider_contracts.keys import RunKey
+
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _LENGTHS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
@@ -36,6 +38,19 @@ def moment(at: datetime) -> str:
 def task(task_id: str, map_index: int) -> str:
     """`task` or `task[map_index]`."""
     return f"{task_id}[{map_index}]" if map_index >= 0 else task_id
+
+
+def holder(name: str, run: RunKey) -> str:
+    """Who holds a version: of this run's own tasks their name alone, of others' the task without the run's start."""
+    kind, _, named = name.partition(" ")
+    if kind != "task":
+        return name
+    key = named.rpartition(" @")[0] or named
+    own = key.removeprefix(f"{run.record_key}/")
+    if own == key:
+        return f"{kind} {key}"
+    task_id, _, part = own.partition("/")
+    return f"{kind} {task(task_id, int(part) if part.isdigit() else -1)} of this run"
 
 
 def clear_command(dag_id: str, task_id: str, run_id: str, logical_date: datetime | None) -> str:
