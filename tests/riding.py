@@ -46,7 +46,8 @@ def ride(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iter
         person = Ride(stack)
         person.onboard(DEMO / "teams")
         person.deliver_demo()
-        shutil.copy2(DAGS / "slow.py", stack.layout.bundles / "ops")
+        for dag in ("slow.py", "broken.py"):
+            shutil.copy2(DAGS / dag, stack.layout.bundles / "ops")
         yield person
         person.airflow.sign_out()
     finally:

@@ -39,6 +39,15 @@ class Settings:
     work_directory: str = ""
     """Where local jobs get their directories; empty: the system's place for temporary files."""
 
+    tabs_client_id: str = "airflow-api"
+    """The API server's client at the token endpoint: a viewer of the platform."""
+    tabs_secret_file: str = ""
+    """Its secret. Told to the API server alone (`AIRFLOW__OUTRIDER__TABS_SECRET_FILE`); empty: no tabs."""
+    token_url: str = ""
+    storage_url: str = ""
+    lineage_url: str = ""
+    """Where the tabs ask; tasks get storage's address from their team's connection."""
+
     airflow_traces: bool = False
     """Airflow's `[traces] otel_on`: its traces are gone on with; else each run has one that follows from its key."""
 

@@ -38,6 +38,16 @@ def of_task(task_instance: object) -> Binding | None:
     )
 
 
+def of_dag(dag: object, airflow_team: str | None) -> Binding | None:
+    """Whose DAG it is; *dag* is the API server's row, *airflow_team* what Airflow's tables say."""
+    return _answer(
+        airflow_team=airflow_team,
+        bundle=reach(dag, "bundle_name"),
+        path=reach(dag, "fileloc"),
+        tags=reach(dag, "tags") or (),
+    )
+
+
 def of_file(path: str, tags: object) -> Evidence:
     """What is known of a DAG at parse time: its file, and by it the bundle."""
     site = settings()

@@ -10,6 +10,7 @@ from typing import cast
 import uvicorn
 from lineage.adapters.postgres_graph import PostgresGraph
 from lineage.adapters.postgres_history import PostgresHistory
+from lineage.adapters.postgres_readers import PostgresReaders
 from lineage.adapters.postgres_record import PostgresRecord
 from lineage.api import Asking, graph_routes, page_routes, run_routes
 from lineage.domain.fold import fold
@@ -55,7 +56,7 @@ async def ingest(pool: Pool, events: list[Event]) -> None:
 async def served(pool: Pool) -> AsyncIterator[str]:
     """Address of the running application."""
     app = make_app("lineage", cast(KeySet, NamedCallers()), Well)
-    asking = Asking(NAMES, PostgresGraph(pool), PostgresHistory(pool), TeamsProjection(pool))
+    asking = Asking(NAMES, PostgresGraph(pool), PostgresHistory(pool), TeamsProjection(pool), PostgresReaders(pool))
     for routes in (graph_routes(asking), run_routes(asking), page_routes()):
         app.include_router(routes)
     with socket.socket() as listening:

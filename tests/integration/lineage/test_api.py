@@ -125,6 +125,33 @@ async def test_a_run_tells_its_tries_and_exact_versions(platform: httpx.AsyncCli
     assert read["path"] == "ads/daily/extract/20261101T000000.000000Z/orders/g1/"
 
 
+async def test_a_run_tells_who_reads_what_it_wrote(platform: httpx.AsyncClient) -> None:
+    """By declaration and by deed, with the very tries that were given this run's versions."""
+    answer = (await platform.get("/v1/runs", params={**RUN, "readers": "true"})).json()
+
+    readers = {(one["task_id"], one["output"], one["job"]): one for one in answer["readers"]}
+    assert set(readers) == {
+        ("extract", "orders", "ads/daily/transform"),
+        ("transform", "daily", "news/front/report"),
+    }
+    report = readers["transform", "daily", "news/front/report"]
+    assert (report["declared"], report["ran"]) == (True, True)
+    assert [(one["run_id"], one["try_number"]) for one in report["tries"]] == [("manual__1", 1)]
+
+
+async def test_the_platform_may_look_as_a_team_would(platform: httpx.AsyncClient, news: httpx.AsyncClient) -> None:
+    """Whoever shows answers on to a team's people asks so: another team's names are masked. No team can be another."""
+    seen = (await platform.get("/v1/runs", params={**RUN, "readers": "true", "seen_by": "ads"})).json()
+    walked = await _labels(platform, "upstream", "news/front/report/page", seen_by="news")
+
+    assert {(one["team"], one["job"], one["tries_in_all"], len(one["tries"])) for one in seen["readers"]} == {
+        ("ads", "ads/daily/transform", 4, 4),
+        ("news", None, 1, 0),
+    }
+    assert walked == ["ads (another team)", "news/front/report", "news/front/report/page"]
+    assert await _labels(news, "upstream", "news/front/report/page", seen_by="ads") == walked
+
+
 async def test_an_openlineage_run_id_leads_to_its_try_and_its_run(platform: httpx.AsyncClient) -> None:
     """A reader of the topic can ask for more."""
     run = (await platform.get("/v1/runs", params=RUN)).json()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from outrider_local import airflow_config, airflow_database, airflow_install
+from outrider_local import airflow_config, airflow_database, airflow_install, identities
 from outrider_local.kubernetes import control_plane
 from outrider_local.processes import Command
 from outrider_local.stack import Stack
@@ -86,13 +86,16 @@ def _commands(stack: Stack, environment: Mapping[str, str], configuration: str) 
     secrets = {"AIRFLOW__SECRETS__BACKEND": "outrider_airflow.secrets.TeamFileBackend"}
     per_team = (sys.executable, "-m", "outrider_local.triggerers", str(airflow_config.bundles_file(stack)), connections)
 
+    # told to the API server alone. On one machine tasks run as the same user all the same: they could read its file
+    tabs = {"AIRFLOW__OUTRIDER__TABS_SECRET_FILE": str(identities.client_secret(stack.secrets, "airflow-api"))}
+
     def command(*argv: str, **more: str) -> Command:
         cwd: Path = airflow_config.home(stack)
         return Command(argv=argv, cwd=cwd, env={**environment, **more}, configuration=configuration, stop_seconds=20)
 
     return {
         API: command(
-            airflow, "api-server", **secrets, AIRFLOW__SECRETS__BACKEND_KWARGS=json.dumps({"root": connections})
+            airflow, "api-server", **secrets, **tabs, AIRFLOW__SECRETS__BACKEND_KWARGS=json.dumps({"root": connections})
         ),
         # it would serve task logs on all addresses; with LocalExecutor they are files of this machine
         SCHEDULER: command(airflow, "scheduler", "--skip-serve-logs"),

@@ -115,8 +115,16 @@ def _sections(stack: Stack) -> dict[str, dict[str, object]]:
             "spool_directory": spool_directory(stack),
             "bundles_file": bundles_file(stack),
             "team_namespaces": rights.kubeconfig(stack) is not None,
+            "token_url": f"{_service(stack, 'tenancy')}/v1/token",
+            "storage_url": _service(stack, "storage"),
+            "lineage_url": _service(stack, "lineage"),
         },
     }
+
+
+def _service(stack: Stack, name: str) -> str:
+    """Where the tabs find a service, whether or not it is up."""
+    return f"http://127.0.0.1:{stack.ports.of(name)}"
 
 
 def _key(stack: Stack, name: str) -> str:

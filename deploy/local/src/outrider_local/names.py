@@ -18,6 +18,7 @@ OPTIONAL = ("kubernetes", "node")
 SERVICES = ("tenancy", "storage", "lineage", "sweep")
 HTTP_CLIENTS = {
     "airflow": "operator",
+    "airflow-api": "viewer",
     "cli": "administrator",
     "storage": "operator",
     "lineage": "operator",

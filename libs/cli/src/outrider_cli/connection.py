@@ -16,6 +16,10 @@ class NotConnected(Exception):
     """A service could not be reached or refused; the message says what to do next."""
 
 
+class Missing(NotConnected):
+    """The service has nothing of what was asked for."""
+
+
 @dataclass(frozen=True)
 class Connection:
     """Addresses of the services, and a client's id with the file that holds its secret."""
@@ -70,7 +74,7 @@ class Connection:
             ) from None
         if answer.is_success:
             return answer.json() if answer.content else None
-        raise NotConnected(_problem(service, answer))
+        raise (Missing if answer.status_code == 404 else NotConnected)(_problem(service, answer))
 
 
 class _Bearer(httpx.Auth):

@@ -80,7 +80,7 @@ def page(context: typer.Context) -> None:
 
     Example:  outrider lineage page
     """
-    connection = _connection(context)
+    connection = connection_of(context)
     try:
         print(page_link(connection))
     except NotConnected as error:
@@ -114,12 +114,13 @@ def _walk(context: typer.Context, direction: str, node: str, depth: int, limit: 
 
 def _ask(context: typer.Context, path: str, **parameters: str | int) -> Any:
     try:
-        return _connection(context).ask("lineage", path, params=parameters)
+        return connection_of(context).ask("lineage", path, params=parameters)
     except NotConnected as error:
         fail(error)
 
 
-def _connection(context: typer.Context) -> Connection:
+def connection_of(context: typer.Context) -> Connection:
+    """The connection to the platform that the command works with. Raises StackError where there is no stack."""
     if "OUTRIDER_TENANCY_URL" not in os.environ:
         stack_of(context)  # says so where there is none
     return Connection.find(home_of(context))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from outrider_local.errors import StackError
 
-from outrider_cli import events, lineage, stack, storage, tenants, topics
+from outrider_cli import events, explain, lineage, stack, storage, tenants, topics
 from outrider_cli.context import fail
 from outrider_cli.demo.command import demo
 
@@ -28,6 +28,7 @@ app.command()(stack.status)
 app.command()(stack.logs)
 app.command()(stack.reset)
 app.command()(demo)
+app.command()(explain.explain)
 app.add_typer(events.app, name="events")
 app.add_typer(lineage.app, name="lineage")
 app.add_typer(storage.app, name="storage")

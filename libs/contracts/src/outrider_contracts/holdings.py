@@ -4,12 +4,31 @@ from typing import Literal
 
 from pydantic import Field
 
+from outrider_contracts.declarations import InputDeclaration, Mode
 from outrider_contracts.environments import InputVersion, VersionKey
-from outrider_contracts.keys import TaskKey
+from outrider_contracts.keys import TaskKey, TryKey
 from outrider_contracts.model import Instant, Model
 
 VersionState = Literal["open", "sealed", "doomed", "clearing", "cleared"]
 EnvironmentState = Literal["announced", "ready", "sealed", "dropped"]
+
+
+class Frozen(Model):
+    """Whether anything may be destroyed at all."""
+
+    frozen: bool
+    reason: str = ""
+    by: str = ""
+    since: Instant | None = None
+
+
+class HoldView(Model):
+    """Who keeps a version from being removed, since when and until when."""
+
+    holder: str
+    reason: str = ""
+    since: Instant
+    expires_at: Instant
 
 
 class VersionView(Model):
@@ -26,6 +45,23 @@ class VersionView(Model):
     not_before: Instant | None = Field(default=None, description="a doomed version is deleted not before this")
     cleared_at: Instant | None = None
     reason: str = ""
+    doomed_at: Instant | None = None
+    waiting_for: str = Field(default="", description="why it is still there although it is due")
+    holds: tuple[HoldView, ...] = ()
+
+
+class InputSize(Model):
+    """What the versions of one input hold together."""
+
+    files: int = 0
+    bytes: int = 0
+
+
+class CredentialsView(Model):
+    """When a try was given credentials last, and until when those are good. Never the credentials."""
+
+    given_at: Instant
+    expires_at: Instant
 
 
 class EnvironmentView(Model):
@@ -43,12 +79,35 @@ class EnvironmentView(Model):
     sealed_at: Instant | None = None
     inputs: dict[str, tuple[InputVersion, ...]] = Field(default_factory=dict)
     versions: tuple[VersionView, ...] = ()
+    mode: Mode = "files"
+    logical_date: Instant | None = None
+    asked_at: Instant | None = Field(default=None, description="when the try itself asked for it first")
+    resolved_at: Instant | None = Field(default=None, description="when every input was resolved")
+    declared: dict[str, InputDeclaration] = Field(default_factory=dict, description="inputs as declared")
+    missing_inputs: tuple[str, ...] = ()
+    input_sizes: dict[str, InputSize] = Field(default_factory=dict)
+    credentials: CredentialsView | None = None
+
+
+class ToldView(Model):
+    """What a try was told instead of what it asked for: what it waits for, or why it may not have it."""
+
+    task: TryKey
+    run_started_at: Instant
+    kind: Literal["waiting", "refused"]
+    what: str = Field(description="what is waited for; the reason of a refusal")
+    message: str = ""
+    fix: str = ""
+    first_at: Instant
+    last_at: Instant
 
 
 class Environments(Model):
-    """Answer of `GET /v1/environments`."""
+    """Answer of `GET /v1/environments`. `told` and `frozen` are there where one run is asked for."""
 
     environments: tuple[EnvironmentView, ...] = ()
+    told: tuple[ToldView, ...] = ()
+    frozen: Frozen | None = None
 
 
 class PendingVersion(Model):
@@ -63,15 +122,6 @@ class PendingVersion(Model):
     reason: str
     waiting_for: str = ""
     held_by: tuple[str, ...] = ()
-
-
-class Frozen(Model):
-    """Whether anything may be destroyed at all."""
-
-    frozen: bool
-    reason: str = ""
-    by: str = ""
-    since: Instant | None = None
 
 
 class Pending(Model):

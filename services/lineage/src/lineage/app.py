@@ -13,6 +13,7 @@ from outrider_contracts.topics import TEAM_INBOXES
 from lineage.adapters.inbox import InboxDecoder
 from lineage.adapters.postgres_graph import PostgresGraph
 from lineage.adapters.postgres_history import PostgresHistory
+from lineage.adapters.postgres_readers import PostgresReaders
 from lineage.adapters.postgres_record import PostgresRecord
 from lineage.api import Asking, graph_routes, page_routes, run_routes
 from lineage.domain.names import Names
@@ -50,7 +51,9 @@ async def wire(resources: Resources[Settings]) -> None:
 
     resources.background.append(settle_ends)
 
-    asking = Asking(names, PostgresGraph(resources.pool), PostgresHistory(resources.pool), teams)
+    asking = Asking(
+        names, PostgresGraph(resources.pool), PostgresHistory(resources.pool), teams, PostgresReaders(resources.pool)
+    )
     admit(app, teams.admits)
     for routes in (graph_routes(asking), run_routes(asking), page_routes()):
         app.include_router(routes)

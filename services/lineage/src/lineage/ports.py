@@ -8,7 +8,7 @@ from uuid import UUID
 from outrider_contracts.keys import RunKey, TryKey
 from outrider_contracts.tenants import Acceptance, TeamStatus
 
-from lineage.domain.history import NodeHistory, ReportedRun, RunHistory
+from lineage.domain.history import NodeHistory, Reader, ReportedRun, RunHistory
 from lineage.domain.said import Saying
 from lineage.domain.tables import Changes
 from lineage.domain.tries import Run, Try
@@ -100,3 +100,10 @@ class History(Protocol):
 
     async def of_node(self, node: UUID, limit: int) -> NodeHistory:
         """The newest tries of a job, or versions of a dataset."""
+
+
+class Readers(Protocol):
+    """Who reads what a run wrote."""
+
+    async def of_run(self, run: RunKey, limit: int) -> list[Reader]:
+        """Tasks that read outputs of the run's DAG, by declaration or deed, with those tries that read this run's."""

@@ -28,6 +28,7 @@ from outrider_contracts.http import (
 )
 
 from storage.cases import ensure, look, people, seal, show
+from storage.cases.take import keep_refusal
 from storage.cases.work import Work
 from storage.domain.refusals import Refused, Waiting
 
@@ -44,7 +45,11 @@ def routes(work: Work) -> APIRouter:
     @router.post("/environments/seal", responses={202: {"model": NotReady}})
     async def seal_(request: SealRequest, caller: CurrentCaller) -> SealResult:
         require(caller, Role.operator, request.task.team)
-        return await seal.seal(work, request, work.database.begin)
+        try:
+            return await seal.seal(work, request, work.database.begin)
+        except Refused as refusal:
+            await keep_refusal(work, request.task, request.run_started_at, refusal)
+            raise
 
     @router.post("/environments/credentials")
     async def credentials(request: CredentialsRequest, caller: CurrentCaller) -> Credentials | None:
@@ -63,9 +68,10 @@ def routes(work: Work) -> APIRouter:
         dag_id: str | None = None,
         run_id: str | None = None,
         task_id: str | None = None,
+        seen_by: Annotated[str | None, Query(description="as this team would see it")] = None,
     ) -> Environments:
         require(caller, Role.viewer, team)
-        return await show.environments(work, team, dag_id, run_id, task_id)
+        return await show.environments(work, team, dag_id, run_id, task_id, caller.team or seen_by)
 
     @router.get("/pending")
     async def pending(caller: CurrentCaller, team: Annotated[str | None, Query()] = None) -> Pending:

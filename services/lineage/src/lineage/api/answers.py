@@ -1,10 +1,11 @@
-"""What the routes answer with."""
+"""What the routes answer with, besides runs and tries (`outrider_contracts.runs`)."""
 
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from outrider_contracts.model import Model
+from outrider_contracts.runs import TryAnswer
 
 
 class NodeAnswer(Model):
@@ -45,74 +46,6 @@ class GraphAnswer(Model):
     nodes: list[NodeAnswer]
     edges: list[EdgeAnswer]
     truncated: bool = False
-
-
-class VersionAnswer(Model):
-    """A version read or written. Without `dataset` it belongs to another team and was not granted."""
-
-    name: str
-    dataset: str | None
-    team: str
-    generation: int | None = None
-    partition: str = ""
-    path: str = ""
-    files: int | None = None
-    bytes: int | None = None
-
-
-class TryAnswer(Model):
-    """A try of a task: how it went, exactly what it read and wrote."""
-
-    team: str
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: int
-    try_number: int
-    openlineage_run_id: UUID
-    state: str
-    started_at: datetime | None
-    ended_at: datetime | None
-    operator: str
-    error_class: str = ""
-    refusal: str = ""
-    sealed: str = ""
-    inputs: list[VersionAnswer]
-    outputs: list[VersionAnswer]
-
-
-class StartAnswer(Model):
-    """One start of a run: the first, or again after tasks of it were cleared."""
-
-    team: str
-    dag_id: str
-    run_id: str
-    openlineage_run_id: UUID
-    started_at: datetime
-    ended_at: datetime | None
-    state: str
-    clear_number: int
-    run_type: str
-    logical_date: datetime | None
-    deleted_at: datetime | None
-
-
-class RunAnswer(Model):
-    """A run with its tries."""
-
-    team: str
-    dag_id: str
-    run_id: str
-    state: str
-    starts: list[StartAnswer]
-    tries: list[TryAnswer]
-    truncated: bool = False
-
-
-class RunsAnswer(Model):
-    """The newest runs."""
-
-    runs: list[StartAnswer]
 
 
 class ReportedRunAnswer(Model):

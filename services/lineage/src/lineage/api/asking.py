@@ -1,13 +1,18 @@
 """What every route asks with: the ports, the names, and who is looking."""
 
 from dataclasses import dataclass
+from typing import Annotated
 from uuid import UUID
 
+from fastapi import Query
 from outrider_chassis.http import Caller, ProblemError
+from outrider_contracts.names import TeamId
 
 from lineage.domain.names import Names
 from lineage.domain.walk import GraphNode, Viewer
-from lineage.ports import Graph, History, Teams
+from lineage.ports import Graph, History, Readers, Teams
+
+SeenBy = Annotated[TeamId | None, Query(description="as this team would see it; a team's own caller is that team")]
 
 
 @dataclass(frozen=True)
@@ -18,13 +23,15 @@ class Asking:
     graph: Graph
     history: History
     teams: Teams
+    readers: Readers
 
-    async def viewer(self, caller: Caller) -> Viewer:
-        """What *caller* may see."""
-        if caller.team is None:
+    async def viewer(self, caller: Caller, seen_by: str | None = None) -> Viewer:
+        """What *caller* may see; the platform's may ask as a team would see it."""
+        team = caller.team or seen_by
+        if team is None:
             return Viewer()
-        readable = await self.teams.readable(caller.team)
-        return Viewer(caller.team, frozenset((grant.from_, grant.output) for grant in readable))
+        readable = await self.teams.readable(team)
+        return Viewer(team, frozenset((grant.from_, grant.output) for grant in readable))
 
     async def node(self, viewer: Viewer, text: str) -> GraphNode:
         """The node *text* means. Answers 404, the same for one that is not there and one that may not be seen."""

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from outrider_chassis.http import CurrentCaller
 
 from lineage.api.answers import GraphAnswer, NodeDetail, NodesAnswer
-from lineage.api.asking import Asking
+from lineage.api.asking import Asking, SeenBy
 from lineage.api.spelling import graph_answer, node_answer, seen_answer, try_answer, version_state_answer
 from lineage.domain.walk import Direction, SeenNode, Walk, survey
 
@@ -20,10 +20,11 @@ def graph_routes(asking: Asking) -> APIRouter:
 
     @routes.get("/lineage/{direction}")
     async def walk(
-        direction: Direction, node: str, caller: CurrentCaller, depth: Depth = 20, limit: Limit = 500
-    ) -> GraphAnswer:
+        direction: Direction, node: str, caller: CurrentCaller, depth: Depth = 20, limit: Limit = 500,
+        seen_by: SeenBy = None,
+    ) -> GraphAnswer:  # fmt: skip
         """What *node* was made from, or what was made from it. Another team's nodes are masked unless granted."""
-        viewer = await asking.viewer(caller)
+        viewer = await asking.viewer(caller, seen_by)
         root = await asking.node(viewer, node)
         walked = Walk(viewer, direction, limit)
         walked.start(root)

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Query
 from outrider_chassis.http import Caller, CurrentCaller, ProblemError, Role, require
 from outrider_contracts.keys import RunKey, TryKey
 from outrider_contracts.names import TeamId
+from outrider_contracts.runs import RunAnswer, RunsAnswer, TryAnswer
 
-from lineage.api.answers import ReportedRunAnswer, RunAnswer, RunsAnswer, TryAnswer
-from lineage.api.asking import Asking
+from lineage.api.answers import ReportedRunAnswer
+from lineage.api.asking import Asking, SeenBy
 from lineage.api.spelling import reported_answer, run_answer, start_answer, try_answer
 from lineage.domain.history import ReportedRun, RunHistory
 
@@ -23,13 +24,16 @@ def run_routes(asking: Asking) -> APIRouter:
 
     @routes.get("/runs")
     async def runs(
-        caller: CurrentCaller, team: TeamId, dag_id: str = "", run_id: str = "", limit: Limit = 1000
-    ) -> RunAnswer | RunsAnswer:
+        caller: CurrentCaller, team: TeamId, dag_id: str = "", run_id: str = "", limit: Limit = 1000,
+        readers: Annotated[bool, Query(description="tell who reads what the run wrote, too")] = False,
+        seen_by: SeenBy = None,
+    ) -> RunAnswer | RunsAnswer:  # fmt: skip
         """With run_id one run and its tries; without it the newest runs of the DAG, or of the team."""
         require(caller, Role.viewer, team)
         if run_id and dag_id:
             run = RunKey(team=team, dag_id=dag_id, run_id=run_id)
-            return run_answer(await _run(run, limit), await asking.viewer(caller))
+            read_by = await asking.readers.of_run(run, limit) if readers else []
+            return run_answer(await _run(run, limit), await asking.viewer(caller, seen_by), read_by)
         found = await asking.history.newest_runs(team, dag_id, min(limit, 200))
         return RunsAnswer(runs=[start_answer(run) for run in found])
 

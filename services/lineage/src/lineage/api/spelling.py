@@ -1,17 +1,17 @@
 """From what is known to what is answered, for one viewer."""
 
+from collections.abc import Sequence
+
+from outrider_contracts.runs import ReaderAnswer, RunAnswer, StartAnswer, TryAnswer, VersionAnswer
+
 from lineage.api.answers import (
     EdgeAnswer,
     GraphAnswer,
     NodeAnswer,
     ReportedRunAnswer,
-    RunAnswer,
-    StartAnswer,
-    TryAnswer,
-    VersionAnswer,
     VersionStateAnswer,
 )
-from lineage.domain.history import ReportedRun, RunHistory, VersionState
+from lineage.domain.history import Reader, ReportedRun, RunHistory, VersionState
 from lineage.domain.tries import Run, Try, Version
 from lineage.domain.walk import GraphNode, SeenNode, Viewer, Walk
 
@@ -51,12 +51,12 @@ def node_answer(node: GraphNode, level: int = 0) -> NodeAnswer:
     )  # fmt: skip
 
 
-def run_answer(history: RunHistory, viewer: Viewer) -> RunAnswer:
-    """A run with its tries."""
+def run_answer(history: RunHistory, viewer: Viewer, readers: Sequence[Reader] = ()) -> RunAnswer:
+    """A run with its tries, and who reads what it wrote."""
     return RunAnswer(
         team=history.run.team, dag_id=history.run.dag_id, run_id=history.run.run_id, state=history.state,
         starts=[start_answer(run) for run in history.starts], tries=[try_answer(one, viewer) for one in history.tries],
-        truncated=history.truncated,
+        truncated=history.truncated, readers=[_reader(one, viewer) for one in readers],
     )  # fmt: skip
 
 
@@ -79,6 +79,15 @@ def try_answer(one: Try, viewer: Viewer) -> TryAnswer:
         error_class=one.end.error_class if one.end else "", refusal=one.refusal,
         sealed=one.seal.outcome if one.seal else "", inputs=[_version(v, viewer) for v in one.reads],
         outputs=[_version(v, viewer) for v in one.writes],
+    )  # fmt: skip
+
+
+def _reader(reader: Reader, viewer: Viewer) -> ReaderAnswer:
+    seen = viewer.sees(reader.job)
+    return ReaderAnswer(
+        task_id=reader.output.task_id, output=reader.output.output, team=reader.job.team,
+        job=reader.job.label if seen else None, declared=reader.declared, ran=reader.ran, last_at=reader.last_at,
+        tries=reader.tries if seen else (), tries_in_all=len(reader.tries),
     )  # fmt: skip
 
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from outrider_contracts.keys import RunKey
+from outrider_contracts.keys import RunKey, TryKey
 
+from lineage.domain.names import NodeName
 from lineage.domain.tries import Run, Try
 
 
@@ -72,3 +73,15 @@ class NodeHistory:
 
     tries: tuple[Try, ...] = ()
     versions: tuple[VersionState, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A job that reads an output; `tries` are those that read the versions of the run that is asked about."""
+
+    output: NodeName
+    job: NodeName
+    declared: bool
+    ran: bool
+    last_at: datetime | None = None
+    tries: tuple[TryKey, ...] = ()

@@ -10,12 +10,12 @@ from outrider_contracts.tenants import TeamStatus
 from pydantic import TypeAdapter, ValidationError
 
 from storage.cases.resolve import PATIENCE, Held, parts_held, resolve
-from storage.cases.take import access_of, given_up, label_of, made
+from storage.cases.take import give_credentials, given_up, keep_refusal, label_of, made
 from storage.cases.work import Work
 from storage.domain.admission import admit
 from storage.domain.attempts import Attempt, Wanted, connections
 from storage.domain.refusals import Refused, Waiting
-from storage.records import attempts, control, versions
+from storage.records import attempts, control, told, versions
 
 _REASON: TypeAdapter[Reason] = TypeAdapter(Reason)
 _TAKEOVERS = 4
@@ -42,7 +42,10 @@ async def prepare(work: Work, wanted: Wanted, begin: Begin, *, asked: bool) -> A
         if waiting.until is not None:
             raise  # bounded by the input's own declaration
         async with work.database.begin() as tx:
-            waited = await control.waited(tx.connection, f"{label_of(wanted)}: {waiting.waiting_for}", work.clock())
+            now = work.clock()
+            waited = await control.waited(tx.connection, f"{label_of(wanted)}: {waiting.waiting_for}", now)
+            tried = wanted.task.attempt(wanted.try_number or 0)
+            await told.keep_wait(tx.connection, tried, wanted.run_started_at, waiting.waiting_for, now)
         if waited < PATIENCE:
             raise
     return await _prepare(work, wanted, begin, asked, waited)
@@ -75,7 +78,7 @@ async def _finish(
     resolution = await resolve(work, tx.connection, wanted, mine, reader, held, waited)
     if resolution.ask:
         raise Waiting("the parts of a mapped task, which changed just now")
-    await attempts.set_inputs(tx.connection, mine, resolution.inputs, resolution.missing)
+    await attempts.set_inputs(tx.connection, mine, resolution.inputs, resolution.missing, work.clock())
     ready = replace(mine, state="ready", inputs=resolution.inputs, missing_inputs=resolution.missing)
     await _say_ready(work, tx, ready)
     return ready
@@ -92,7 +95,7 @@ async def _environment(work: Work, attempt: Attempt) -> Environment:
         inputs=dict(attempt.inputs or {}),
         missing_inputs=attempt.missing_inputs,
         outputs=attempt.outputs,
-        credentials=await work.issuer.issue(access_of(attempt)),
+        credentials=await give_credentials(work, attempt),
     )
 
 
@@ -109,6 +112,7 @@ async def _say_ready(work: Work, tx: Tx, attempt: Attempt) -> None:
 
 
 async def _say_refused(work: Work, request: EnsureRequest, refusal: Refused) -> None:
+    await keep_refusal(work, request.task, request.run_started_at, refusal)
     try:
         reason = _REASON.validate_python(refusal.reason)
     except ValidationError:

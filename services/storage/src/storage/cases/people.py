@@ -8,7 +8,7 @@ from outrider_contracts.holdings import FreezeRequest, Frozen, HoldRequest
 from outrider_contracts.http import Credentials, CredentialsRequest
 from outrider_contracts.tenants import AuditRecorded
 
-from storage.cases.take import access_of, given_up, superseded
+from storage.cases.take import give_credentials, given_up, superseded
 from storage.cases.work import Work
 from storage.domain.admission import admit
 from storage.domain.attempts import superseding
@@ -104,7 +104,7 @@ async def renew(work: Work, request: CredentialsRequest) -> Credentials | None:
             raise superseded(label, later)
         if attempt.state == "sealed" or not await versions.all_open(tx.connection, attempt):
             raise given_up(label)
-    return await work.issuer.issue(access_of(attempt))
+    return await give_credentials(work, attempt)
 
 
 async def _below(connection: Connection, now: datetime, path: str) -> list[Listed]:

@@ -1,31 +1,57 @@
 """What people see: the environments of a run, and what will be removed."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
-from outrider_contracts.holdings import Environments, EnvironmentView, Pending, PendingVersion, VersionView
+from outrider_contracts.environments import InputVersion
+from outrider_contracts.holdings import (
+    CredentialsView,
+    Environments,
+    EnvironmentView,
+    HoldView,
+    InputSize,
+    Pending,
+    PendingVersion,
+    VersionView,
+)
+from outrider_contracts.keys import RunKey
 
 from storage.cases.work import Work
 from storage.domain.attempts import Attempt
-from storage.records import attempts, control, holds, listings
+from storage.records import attempts, control, holds, listings, told
 from storage.records.listings import Listed
 
 _MOST = 1000
 
 
 async def environments(
-    work: Work, team: str, dag_id: str | None = None, run_id: str | None = None, task_id: str | None = None
-) -> Environments:
-    """Generations of the team's places (of the DAG, the run, the task), oldest first; the newest 1,000."""
+    work: Work, team: str, dag_id: str | None = None, run_id: str | None = None, task_id: str | None = None,
+    viewer: str | None = None,
+) -> Environments:  # fmt: skip
+    """Generations of the team's places (of the DAG, the run, the task), oldest first; the newest 1,000.
+
+    A *viewer* of one team sees of other teams' readers the team alone.
+    """
+    now = work.clock()
     async with work.database.begin() as tx:
         found = await attempts.find(tx.connection, team, dag_id, run_id, task_id, _MOST)
-        listed = await listings.of_attempts(tx.connection, work.clock(), found)
+        listed = await listings.of_attempts(tx.connection, now, found)
+        held = await holds.of_paths(tx.connection, [one.path for one in listed], now, viewer)
+        read = [part.path for one in found for parts in (one.inputs or {}).values() for part in parts]
+        sizes = await listings.sizes(tx.connection, read)
+        of_run = RunKey(team=team, dag_id=dag_id, run_id=run_id) if dag_id and run_id else None
+        said = await told.of_run(tx.connection, of_run, task_id, _MOST) if of_run else []
+        frozen = await control.frozen(tx.connection) if of_run else None
     by_generation: dict[tuple[object, int], list[Listed]] = defaultdict(list)
     for one in listed:
         by_generation[one.version.task, one.version.generation].append(one)
     current = _current(found, listed)
     return Environments(
-        environments=tuple(_view(one, by_generation[one.task, one.generation], current) for one in found)
-    )
+        environments=tuple(
+            _view(one, by_generation[one.task, one.generation], current, held, sizes) for one in found
+        ),
+        told=tuple(said), frozen=frozen,
+    )  # fmt: skip
 
 
 async def pending(work: Work, team: str | None, viewer: str | None = None) -> Pending:
@@ -56,18 +82,32 @@ def _current(found: list[Attempt], listed: list[Listed]) -> set[str]:
     return {one.path for one in newest.values()}
 
 
-def _view(attempt: Attempt, listed: list[Listed], current: set[str]) -> EnvironmentView:
+def _view(
+    attempt: Attempt, listed: list[Listed], current: set[str], held: Mapping[str, tuple[HoldView, ...]],
+    sizes: Mapping[str, tuple[int, int]],
+) -> EnvironmentView:  # fmt: skip
+    given, until = attempt.credentials_at, attempt.credentials_until
     return EnvironmentView(
         task=attempt.task, try_number=attempt.try_number, run_started_at=attempt.run_started_at,
         generation=attempt.generation, place=attempt.place, state=attempt.state, outcome=attempt.outcome,
         announced_at=attempt.announced_at, ready_at=attempt.ready_at, sealed_at=attempt.sealed_at,
-        inputs=dict(attempt.inputs or {}),
-        versions=tuple(
-            VersionView(
-                output=one.version.output, path=one.path, state=one.state, current=one.path in current,
-                retention=one.retention, files=one.files, bytes=one.bytes, due_at=one.due_at,
-                not_before=one.not_before, cleared_at=one.cleared_at, reason=one.reason,
-            )
-            for one in listed
-        ),
+        inputs=dict(attempt.inputs or {}), mode=attempt.declaration.mode, logical_date=attempt.logical_date,
+        asked_at=attempt.ensured_at, resolved_at=attempt.resolved_at, declared=attempt.declaration.inputs,
+        missing_inputs=attempt.missing_inputs,
+        input_sizes={name: _size(parts, sizes) for name, parts in (attempt.inputs or {}).items()},
+        credentials=CredentialsView(given_at=given, expires_at=until) if given and until else None,
+        versions=tuple(_version(one, one.path in current, held.get(one.path, ())) for one in listed),
+    )  # fmt: skip
+
+
+def _size(parts: Sequence[InputVersion], sizes: Mapping[str, tuple[int, int]]) -> InputSize:
+    known = [sizes[part.path] for part in parts if part.path in sizes]
+    return InputSize(files=sum(files for files, _ in known), bytes=sum(size for _, size in known))
+
+
+def _version(one: Listed, current: bool, held: tuple[HoldView, ...]) -> VersionView:
+    return VersionView(
+        output=one.version.output, path=one.path, state=one.state, current=current, retention=one.retention,
+        files=one.files, bytes=one.bytes, due_at=one.due_at, not_before=one.not_before, cleared_at=one.cleared_at,
+        reason=one.reason, doomed_at=one.doomed_at, waiting_for=one.waiting_for, holds=held,
     )  # fmt: skip

@@ -1,14 +1,17 @@
 """Taking a generation of a place for a try, and what is said where it can't have (or keep) one."""
 
 import asyncio
+from datetime import datetime
 
+from outrider_contracts.http import Credentials
+from outrider_contracts.keys import TryKey
 from outrider_contracts.tenants import TeamStatus
 
 from storage.cases.work import Work
 from storage.domain.access import Access
 from storage.domain.attempts import Attempt, Wanted, default_retention, failed_retention, superseding
 from storage.domain.refusals import Refused
-from storage.records import attempts, runs
+from storage.records import attempts, runs, told
 from storage.records.codec import Connection
 
 _GENERATIONS_TO_TRY = 20
@@ -78,6 +81,23 @@ def given_up(label: str) -> Refused:
         f"what {label} was given is sealed, doomed or cleared by now",
         "let Airflow start another try: it gets a generation of its own",
     )
+
+
+async def give_credentials(work: Work, attempt: Attempt) -> Credentials | None:
+    """Short-lived credentials for the try; when they were given is kept. None where the store needs none."""
+    given = await work.issuer.issue(access_of(attempt))
+    if given is not None:
+        async with work.database.begin() as tx:
+            await attempts.set_credentials(tx.connection, attempt, work.clock(), given.expires_at)
+    return given
+
+
+async def keep_refusal(work: Work, tried: TryKey, run_started_at: datetime, refusal: Refused) -> None:
+    """Keep the no that a try is told, for people who ask why."""
+    async with work.database.begin() as tx:
+        await told.keep_refusal(
+            tx.connection, tried, run_started_at, refusal.reason, refusal.message, refusal.fix, work.clock()
+        )
 
 
 def access_of(attempt: Attempt) -> Access:

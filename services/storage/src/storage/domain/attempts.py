@@ -54,6 +54,9 @@ class Attempt:
     ready_at: datetime | None
     ensured_at: datetime | None
     sealed_at: datetime | None
+    resolved_at: datetime | None = None
+    credentials_at: datetime | None = None
+    credentials_until: datetime | None = None
 
     @property
     def order(self) -> tuple[datetime, int]:

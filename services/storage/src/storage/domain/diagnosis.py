@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from outrider_contracts.declarations import InputDeclaration, parse_duration
+from outrider_contracts.explain.words import clear_command
 
 from storage.domain.attempts import Wanted
 from storage.domain.refusals import Refused, Waiting
@@ -57,15 +58,8 @@ def put_off(
 
 def rebuild(candidate: Candidate) -> str:
     """The command that makes the version anew, with all that reads it."""
-    task, run_id, date = candidate.version.task_id, candidate.version.run_id, candidate.logical_date
-    dag = candidate.version.dag_id
-    if date is None:  # the CLI chooses runs by logical date only
-        body = f'{{"dry_run": false, "dag_run_id": "{run_id}", "task_ids": ["{task}"], "include_downstream": true}}'
-        return f"clear task {task} of run {run_id} in Airflow: POST /api/v2/dags/{dag}/clearTaskInstances {body}"
-    return (
-        f"airflow tasks clear {dag} --task-regex '^{task}$' --downstream "
-        f"--start-date {_spell(date)} --end-date {_spell(date)} --yes"
-    )
+    version = candidate.version
+    return clear_command(version.dag_id, version.task_id, version.run_id, candidate.logical_date)
 
 
 def _where(wanted: Wanted, declared: InputDeclaration) -> str:

@@ -13,7 +13,8 @@ from storage.records.codec import Connection, Row, inputs_json, inputs_of, task_
 _ROW = """
 SELECT place, generation, team, dag_id, run_id, task_id, map_index, run_started_at, try_number, run_after,
        logical_date, declaration::text AS declaration, state, outcome, epoch, failed_retention,
-       inputs::text AS inputs, missing_inputs, announced_at, ready_at, ensured_at, sealed_at
+       inputs::text AS inputs, missing_inputs, announced_at, ready_at, ensured_at, sealed_at,
+       resolved_at, credentials_at, credentials_until
 FROM storage.attempts
 """
 # neither within a place nor within a task is a number used twice: a re-created run may have the task's key with
@@ -129,12 +130,23 @@ async def set_ready(connection: Connection, attempt: Attempt, now: datetime) -> 
 
 
 async def set_inputs(
-    connection: Connection, attempt: Attempt, inputs: dict[str, tuple[InputVersion, ...]], missing: Sequence[str]
-) -> None:
+    connection: Connection, attempt: Attempt, inputs: dict[str, tuple[InputVersion, ...]], missing: Sequence[str],
+    now: datetime,
+) -> None:  # fmt: skip
     """What the try reads, for good."""
     await connection.execute(
-        "UPDATE storage.attempts SET inputs = $3::jsonb, missing_inputs = $4 WHERE (place, generation) = ($1, $2)",
-        attempt.place, attempt.generation, inputs_json(inputs), list(missing),
+        "UPDATE storage.attempts SET inputs = $3::jsonb, missing_inputs = $4, resolved_at = $5 "
+        "WHERE (place, generation) = ($1, $2)",
+        attempt.place, attempt.generation, inputs_json(inputs), list(missing), now,
+    )  # fmt: skip
+
+
+async def set_credentials(connection: Connection, attempt: Attempt, given_at: datetime, until: datetime) -> None:
+    """The try was given credentials."""
+    await connection.execute(
+        "UPDATE storage.attempts SET credentials_at = $3, credentials_until = $4 "
+        "WHERE (place, generation) = ($1, $2)",
+        attempt.place, attempt.generation, given_at, until,
     )  # fmt: skip
 
 
@@ -186,7 +198,8 @@ async def ended_unsealed(connection: Connection, ended_before: datetime, limit: 
 def attempt_of(row: Row, suffix: str = "") -> Attempt:
     """One row as a value; *suffix* names the text forms of the JSON columns."""
     names = ("place", "generation", "run_started_at", "try_number", "run_after", "logical_date", "state", "outcome",
-             "epoch", "failed_retention", "announced_at", "ready_at", "ensured_at", "sealed_at")  # fmt: skip
+             "epoch", "failed_retention", "announced_at", "ready_at", "ensured_at", "sealed_at", "resolved_at",
+             "credentials_at", "credentials_until")  # fmt: skip
     return Attempt(
         task=task_of(row),
         declaration=TaskDeclaration.model_validate_json(row["declaration" + suffix]),

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
+from outrider_contracts.holdings import HoldView
 from outrider_contracts.keys import RunKey, TaskKey
 
 from storage.records.codec import Connection, Row, run_columns, task_of
@@ -19,6 +20,26 @@ def shown(holder: str, viewer: str | None) -> str:
     kind, _, name = holder.partition(" ")
     team = name.split("/")[0]
     return f"a task of team {team}" if kind == "task" and viewer not in (None, team) else holder
+
+
+async def of_paths(
+    connection: Connection, paths: Collection[str], now: datetime, viewer: str | None
+) -> dict[str, tuple[HoldView, ...]]:
+    """Who keeps each of *paths* at this moment, as team *viewer* may read it (None: the platform)."""
+    rows: list[Row] = await connection.fetch(
+        "SELECT path, holder, reason, since, expires_at FROM storage.holds WHERE path = ANY($1::text[]) "
+        "AND released_at IS NULL AND expires_at > $2 ORDER BY since, holder",
+        list(paths), now,
+    )  # fmt: skip
+    found: dict[str, dict[str, HoldView]] = {}
+    for row in rows:
+        holder = shown(row["holder"], viewer)
+        known = found.setdefault(row["path"], {})
+        if holder not in known:  # masked ones look alike
+            known[holder] = HoldView(
+                holder=holder, reason=row["reason"], since=row["since"], expires_at=row["expires_at"]
+            )
+    return {path: tuple(known.values()) for path, known in found.items()}
 
 
 async def hold(

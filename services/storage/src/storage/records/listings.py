@@ -89,6 +89,14 @@ async def of_attempts(connection: Connection, now: datetime, found: Sequence[Att
     )  # fmt: skip
 
 
+async def sizes(connection: Connection, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Files and bytes of each of these versions."""
+    rows: list[Row] = await connection.fetch(
+        "SELECT path, files, bytes FROM storage.versions WHERE path = ANY($1::text[])", list(paths)
+    )
+    return {row["path"]: (row["files"] or 0, row["bytes"] or 0) for row in rows}
+
+
 async def _list(connection: Connection, where: str, now: datetime, *values: object) -> list[Listed]:
     rows: list[Row] = await connection.fetch(_LISTED + where, now, *values)
     names = ("path", "state", "present", "retention", "files", "bytes", "due_at", "not_before", "doomed_at",

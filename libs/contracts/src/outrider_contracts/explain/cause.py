@@ -1,0 +1,128 @@
+"""What stands first in the row of what went wrong, and what to do about it."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from outrider_contracts.explain import words
+from outrider_contracts.explain.facts import Instance, TaskFacts, producers_in_run
+from outrider_contracts.explain.story import Cause, Subject
+from outrider_contracts.runs import RunAnswer, TryAnswer
+
+_HINTS = {
+    "EnvironmentUnavailable": "outrider status",
+    "InputNotStaged": "outrider status",
+    "OutputNotStored": "write at least one file into each required output, or declare Output(required=False)",
+}
+"""What to do about the plugin's own errors before the task is cleared."""
+_SERIOUS = {"failed": 0, "retrying": 1, "waiting": 2}
+_SEAL_TAKES = timedelta(seconds=5)
+
+
+def first_cause(
+    subject: Subject, tasks: Mapping[Instance, TaskFacts], run: RunAnswer | None, now: datetime
+) -> Cause | None:
+    """The first cause of what is wrong with the subject, or what it waits for; None where all is well.
+
+    A task that could not run because of another leads to that one, however long the row.
+    """
+    if subject.task_id is None and run is not None and run.state == "success":
+        return None
+    found = {key: problem for key, facts in tasks.items() if (problem := _problem(subject, facts, now)) is not None}
+    concerned = [key for key in found if subject.concerns(*key)]
+    roots = [_root(key, tasks, found, frozenset()) for key in concerned]
+    if not roots:
+        return None
+    return min(roots, key=lambda cause: (_SERIOUS[cause.kind], cause.at, cause.task))
+
+
+def _root(
+    key: Instance, tasks: Mapping[Instance, TaskFacts], found: Mapping[Instance, Cause], seen: frozenset[Instance]
+) -> Cause:
+    """Go from a task that could not run to the one that kept it from running."""
+    facts, cause = tasks[key], found[key]
+    last = facts.last
+    before: list[Instance] = []
+    if last is not None and last.state == "upstream_failed":  # by whom is not told: the earliest that failed
+        before = [other for other, problem in found.items() if problem.kind == "failed" and problem.at <= cause.at]
+        before = [other for other in before if not _is_upstream_failed(tasks[other])]
+    elif any(told.what == "input-missing" for told in facts.told_of(last.try_number if last else 0)):
+        environment = facts.environments[-1] if facts.environments else None
+        producers = set(producers_in_run(environment))
+        before = [other for other in found if other[0] in producers and found[other].kind == "failed"]
+    before = [other for other in before if other != key and other not in seen]
+    if not before:
+        return cause
+    first = min(before, key=lambda other: (found[other].at, other))
+    return _root(first, tasks, found, seen | {key})
+
+
+def _is_upstream_failed(facts: TaskFacts) -> bool:
+    return facts.last is not None and facts.last.state == "upstream_failed"
+
+
+def _problem(subject: Subject, facts: TaskFacts, now: datetime) -> Cause | None:
+    last = facts.last
+    if last is None:
+        told = facts.told[-1] if facts.told else None
+        if told is None or told.kind == "waiting":
+            return None
+        return Cause(kind="failed", task=facts.label, text=told.message, fix=_both(told.fix), at=told.first_at)
+    if last.state in ("success", "skipped", "removed"):
+        return _unsealed(facts, last, now)
+    told_now = facts.told_of(last.try_number)
+    refusal = next((one for one in reversed(told_now) if one.kind == "refused"), None)
+    over = last.ended_at is not None
+    if refusal is not None:
+        again = _clear(subject, facts) if over else ""
+        return Cause(
+            kind="retrying" if last.state == "up_for_retry" else "failed", task=facts.label, text=refusal.message,
+            fix=_both(refusal.fix, "" if "clear" in refusal.fix else again), at=refusal.first_at,
+        )  # fmt: skip
+    if not over:
+        wait = next((one for one in reversed(told_now) if one.kind == "waiting"), None)
+        if wait is None:
+            return None
+        text = f"try {last.try_number} of {facts.label} waits for {wait.what}, for {words.length(now - wait.first_at)}"
+        return Cause(kind="waiting", task=facts.label, text=text, at=wait.first_at)
+    return _failed(subject, facts, last)
+
+
+def _failed(subject: Subject, facts: TaskFacts, last: TryAnswer) -> Cause | None:
+    at, named = last.ended_at, f"try {last.try_number} of {facts.label}"
+    assert at is not None
+    with_ = f" with {last.error_class}" if last.error_class else ""
+    hint, again = _HINTS.get(last.error_class, ""), _clear(subject, facts)
+    match last.state:
+        case "up_for_retry":
+            text = f"{named} failed{with_}; Airflow starts another"
+            return Cause(kind="retrying", task=facts.label, text=text, fix=_both(hint), at=at)
+        case "upstream_failed":
+            text = f"{facts.label} did not run because a task before it failed"
+            return Cause(kind="failed", task=facts.label, text=text, fix=_both(again), at=at)
+        case "lost":
+            text = f"{named} is lost: its process ended without a word, and Airflow says nothing more of it"
+            return Cause(kind="failed", task=facts.label, text=text, fix=_both(again), at=at)
+        case "failed":
+            text = f"{named} failed{with_}; its log in Airflow has the job's own words"
+            return Cause(kind="failed", task=facts.label, text=text, fix=_both(hint, again), at=at)
+    return None
+
+
+def _unsealed(facts: TaskFacts, last: TryAnswer, now: datetime) -> Cause | None:
+    environment = facts.environment_of(last.try_number)
+    at = last.ended_at
+    if last.state != "success" or environment is None or environment.state != "ready" or at is None:
+        return None
+    if now - at < _SEAL_TAKES:
+        return None
+    text = f"try {last.try_number} of {facts.label} ended well {words.length(now - at)} ago and is not sealed yet"
+    return Cause(kind="waiting", task=facts.label, text=text, fix=("outrider status",), at=at)
+
+
+def _clear(subject: Subject, facts: TaskFacts) -> str:
+    date = next((one.logical_date for one in reversed(facts.environments) if one.logical_date is not None), None)
+    return words.clear_command(subject.dag_id, facts.task_id, subject.run_id, date)
+
+
+def _both(*commands: str) -> tuple[str, ...]:
+    return tuple(command for command in commands if command)

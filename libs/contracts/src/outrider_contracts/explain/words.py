@@ -1,0 +1,65 @@
+"""How moments, lengths, sizes and commands are spelt in an explanation."""
+
+from datetime import datetime, timedelta
+
+from outrider_contracts.keys import RunKey
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_LENGTHS = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    number, unit = float(count), 0
+    while number >= 1024 and unit < len(_UNITS) - 1:
+        number, unit = number / 1024, unit + 1
+    return f"{number:.1f} {_UNITS[unit]}" if unit else f"{count} B"
+
+
+def held(files: int, count: int) -> str:
+    """Files and bytes."""
+    return f"{files} file{'' if files == 1 else 's'}, {size(count)}"
+
+
+def length(span: timedelta) -> str:
+    """A length of time in its largest fitting unit; one that lies in the past counts as nothing."""
+    seconds = max(0.0, span.total_seconds())
+    for unit, name in _LENGTHS:
+        if seconds >= 1.5 * unit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.1f} s"
+
+
+def moment(at: datetime) -> str:
+    """To the second, in UTC."""
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def task(task_id: str, map_index: int) -> str:
+    """`task` or `task[map_index]`."""
+    return f"{task_id}[{map_index}]" if map_index >= 0 else task_id
+
+
+def holder(name: str, run: RunKey) -> str:
+    """Who holds a version: of this run's own tasks their name alone, of others' the task without the run's start."""
+    kind, _, named = name.partition(" ")
+    if kind != "task":
+        return name
+    key = named.rpartition(" @")[0] or named
+    own = key.removeprefix(f"{run.record_key}/")
+    if own == key:
+        return f"{kind} {key}"
+    task_id, _, part = own.partition("/")
+    return f"{kind} {task(task_id, int(part) if part.isdigit() else -1)} of this run"
+
+
+def clear_command(dag_id: str, task_id: str, run_id: str, logical_date: datetime | None) -> str:
+    """What makes Airflow run a task again, with all that reads it."""
+    if logical_date is None:  # the CLI chooses runs by logical date only
+        body = f'{{"dry_run": false, "dag_run_id": "{run_id}", "task_ids": ["{task_id}"], "include_downstream": true}}'
+        return f"clear task {task_id} of run {run_id} in Airflow: POST /api/v2/dags/{dag_id}/clearTaskInstances {body}"
+    date = logical_date.isoformat().replace("+00:00", "Z")
+    return (
+        f"airflow tasks clear {dag_id} --task-regex '^{task_id}$' --downstream "
+        f"--start-date {date} --end-date {date} --yes"
+    )

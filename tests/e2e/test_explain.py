@@ -1,0 +1,79 @@
+"""`outrider explain` on runs of the whole stack: one that fails, one that goes on, one that went well."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from outrider_cli.demo.ride import Ride
+from outrider_local.waiting import wait_until
+
+from tests.riding import Flown
+
+
+def explain(ride: Ride, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command as a person does."""
+    home = str(ride.stack.layout.home)
+    command = [sys.executable, "-m", "outrider_cli.main", "--home", home, "explain", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+
+
+def story(ride: Ride, name: str) -> dict[str, Any]:
+    """The explanation as a program reads it."""
+    told: dict[str, Any] = json.loads(explain(ride, name, "--json").stdout)
+    return told
+
+
+def test_a_failed_run_leads_from_its_last_task_to_the_first_cause(ride: Ride) -> None:
+    """`tell` never ran because of `count`, whose job ended with 7: asked about the run or `tell`, `count` is named."""
+    run_id = ride.start("broken")
+    assert ride.await_run("broken", run_id) == "failed"
+    names = (f"ops/broken/{run_id}", f"ops/broken/{run_id}/tell")
+    assert wait_until(lambda: (story(ride, names[1])["cause"] or {}).get("task") == "count", seconds=60, every=1)
+
+    for name in names:
+        done = explain(ride, name)
+
+        assert done.returncode == 3, done.stderr
+        assert "because: try 1 of count failed with JobFailed" in done.stdout
+        assert f"fix: clear task count of run {run_id} in Airflow" in done.stdout
+    count = story(ride, f"ops/broken/{run_id}/count")
+    kinds = [moment["kind"] for moment in count["moments"]]
+    wanted = ["announced", "ready", "began", "asked", "inputs", "credentials", "sealed", "ended"]
+    assert [kind for kind in kinds if kind in wanted] == wanted
+    assert [one["source"] for one in count["inputs"]] == ["ops/broken/take/rows"]
+    (wrote,) = story(ride, f"ops/broken/{run_id}/take")["outputs"]
+    assert "given to ops/broken/count (1 try)" in wrote["readers"]
+    assert "after the end of the run" in wrote["fate"]
+
+
+def test_a_run_can_be_followed_while_it_goes_on(ride: Ride) -> None:
+    """What happens is told as it happens, and the command ends with the run."""
+    run_id = ride.start("slow")
+
+    def began() -> bool:
+        told = explain(ride, f"ops/slow/{run_id}/wait", "--json")
+        return told.returncode == 0 and "try 1 began" in told.stdout
+
+    assert wait_until(began, seconds=120, every=1)
+    going = story(ride, f"ops/slow/{run_id}")
+    done = explain(ride, f"ops/slow/{run_id}", "--follow")
+
+    assert (going["state"], going["over"]) == ("running", False)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert any("the run ended: success" in line for line in lines)
+    assert len({line for line in lines if "try 1 began" in line}) == 2
+
+
+def test_the_latest_run_of_a_dag_needs_no_id_and_what_is_unknown_says_what_to_do(ride: Ride, flown: Flown) -> None:
+    """A person asks for what happened last; a wrong name is answered with the next step."""
+    latest = story(ride, "newsroom/punctuality")
+    unknown = explain(ride, "ops/flights/never")
+    nonsense = explain(ride, "flights")
+
+    assert latest["subject"]["run_id"] == flown.punctuality
+    assert latest["cause"] is None
+    assert unknown.returncode == 1
+    assert "GET /v1/runs" in unknown.stderr
+    assert "write TEAM/DAG" in nonsense.stderr

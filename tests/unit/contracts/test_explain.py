@@ -1,0 +1,283 @@
+"""A run explained out of the services' answers: the timeline, the first cause, what mends it, what becomes of data."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from outrider_contracts.declarations import InputDeclaration
+from outrider_contracts.environments import InputVersion, VersionKey
+from outrider_contracts.explain import Explanation, Subject, explain, words
+from outrider_contracts.holdings import (
+    CredentialsView,
+    Environments,
+    EnvironmentView,
+    Frozen,
+    HoldView,
+    InputSize,
+    ToldView,
+    VersionView,
+)
+from outrider_contracts.keys import RunKey, TaskKey
+from outrider_contracts.runs import ReaderAnswer, RunAnswer, StartAnswer, TryAnswer
+
+RUN = RunKey(team="ads", dag_id="daily", run_id="r1")
+START = datetime(2026, 11, 1, 9, tzinfo=UTC)
+NOW = START + timedelta(minutes=10)
+CLEAR = (
+    "airflow tasks clear daily --task-regex '^extract$' --downstream "
+    "--start-date 2026-11-01T09:00:00Z --end-date 2026-11-01T09:00:00Z --yes"
+)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def task(task_id: str, map_index: int = -1) -> TaskKey:
+    return TaskKey(**RUN.model_dump(), task_id=task_id, map_index=map_index)
+
+
+def tried(
+    task_id: str, state: str, began: float | None, ended: float | None, number: int = 1, **more: Any
+) -> TryAnswer:
+    return TryAnswer(
+        **RUN.model_dump(), task_id=task_id, map_index=more.pop("map_index", -1), try_number=number,
+        openlineage_run_id=uuid4(), state=state, started_at=None if began is None else at(began),
+        ended_at=None if ended is None else at(ended), operator="Local", inputs=[], outputs=[], **more,
+    )  # fmt: skip
+
+
+def ran(state: str, *tries: TryAnswer, readers: tuple[ReaderAnswer, ...] = ()) -> RunAnswer:
+    ended = None if state == "running" else at(300)
+    start = StartAnswer(
+        **RUN.model_dump(), openlineage_run_id=uuid4(), started_at=at(0), ended_at=ended, state=state, clear_number=0,
+        run_type="manual", logical_date=START, deleted_at=None,
+    )  # fmt: skip
+    return RunAnswer(**RUN.model_dump(), state=state, starts=[start], tries=list(tries), readers=list(readers))
+
+
+def version(task_id: str, output: str = "rows", **more: Any) -> VersionView:
+    given = {"state": "sealed", "retention": "3d", "files": 2, "bytes": 2048, **more}
+    return VersionView(output=output, path=f"ads/daily/{task_id}/d/{output}/g1/", **given)
+
+
+def place(task_id: str, *versions: VersionView, number: int | None = 1, **more: Any) -> EnvironmentView:
+    given = {"state": "sealed", "announced_at": at(0.1), "ready_at": at(0.2), "logical_date": START, **more}
+    return EnvironmentView(
+        task=task(task_id, given.pop("map_index", -1)), try_number=number, run_started_at=at(0), generation=1,
+        place=f"ads/daily/{task_id}/d", versions=versions, **given,
+    )  # fmt: skip
+
+
+def told(task_id: str, kind: Any, what: str, first: float, last: float, **more: Any) -> ToldView:
+    return ToldView(
+        task=task(task_id).attempt(1), run_started_at=at(0), kind=kind, what=what, first_at=at(first),
+        last_at=at(last), **more,
+    )  # fmt: skip
+
+
+def told_of(
+    run: RunAnswer | None, *places: EnvironmentView, told: tuple[ToldView, ...] = (), frozen: bool = False,
+    of: str | None = None, now: datetime = NOW,
+) -> Explanation:  # fmt: skip
+    environments = Environments(
+        environments=places, told=told, frozen=Frozen(frozen=frozen, reason="a backup", by="ann")
+    )
+    return explain(Subject(**RUN.model_dump(), task_id=of), environments, run, now)
+
+
+READING = {"rows": InputDeclaration(task="extract", output="rows")}
+
+
+def test_a_task_that_went_well_is_told_from_its_announcement_to_its_seal() -> None:
+    read = InputVersion(
+        version=VersionKey(**task("extract").model_dump(), output="rows", generation=1),
+        path="ads/daily/extract/d/rows/g1/",
+    )
+    report = place(
+        "report", version("report", "page"), asked_at=at(11), resolved_at=at(14), sealed_at=at(20), declared=READING,
+        inputs={"rows": (read,)}, input_sizes={"rows": InputSize(files=2, bytes=2048)}, outcome="success",
+        credentials=CredentialsView(given_at=at(15), expires_at=at(3615)),
+    )  # fmt: skip
+    waited = told("report", "waiting", "the seal of try 1 of ads/daily/extract", 11, 13.5)
+
+    story = told_of(ran("success", tried("report", "success", 10, 21)), report, told=(waited,))
+
+    assert [(moment.kind, moment.text) for moment in story.moments] == [
+        ("run", "the run began"),
+        ("announced", "announced: generation 1"),
+        ("ready", "place ready: /ads/daily/report/d"),
+        ("began", "try 1 began (Local)"),
+        ("asked", "asked for its environment"),
+        ("waited", "waited 2.5 s for the seal of try 1 of ads/daily/extract"),
+        ("inputs", "inputs resolved: rows from ads/daily/extract/rows (g1, 2 files, 2.0 KiB)"),
+        ("credentials", "given credentials, good until 2026-11-01T10:00:15Z"),
+        ("sealed", "sealed: page 2 files, 2.0 KiB"),
+        ("ended", "try 1 ended: success after 11.0 s"),
+        ("run", "the run ended: success"),
+    ]
+    assert (story.state, story.over, story.cause) == ("success", True, None)
+    assert [(one.source, one.text) for one in story.inputs] == [
+        ("ads/daily/extract/rows", "2 files, 2.0 KiB, from the store itself")
+    ]
+
+
+def test_the_first_cause_is_the_task_that_failed_not_those_that_could_not_run_because_of_it() -> None:
+    run = ran(
+        "failed",
+        tried("report", "failed", 30, 31, error_class="EnvironmentRefused"),
+        tried("extract", "failed", 10, 20, error_class="JobFailed"),
+        tried("mail", "upstream_failed", None, 32),
+    )
+    refusal = told("report", "refused", "input-missing", 30, 30, message="input 'rows' is not sealed", fix="clear it")
+    places = (
+        place("extract", version("extract", state="open"), state="sealed", outcome="failed", sealed_at=at(19)),
+        place("report", state="ready", declared=READING),
+    )
+
+    causes = {of: told_of(run, *places, told=(refusal,), of=of).cause for of in (None, "report", "mail")}
+
+    for cause in causes.values():
+        assert cause is not None
+        assert (cause.kind, cause.task) == ("failed", "extract")
+        assert cause.text == "try 1 of extract failed with JobFailed; its log in Airflow has the job's own words"
+        assert cause.fix == (CLEAR,)
+
+
+def test_a_refusal_is_told_in_storages_own_words_with_its_fix() -> None:
+    run = ran("failed", tried("report", "failed", 30, 31, error_class="EnvironmentRefused"))
+    refusal = told(
+        "report", "refused", "input-cleared", 30, 30, message="what try 1 wrote was taken out of reach",
+        fix="outrider storage restore ads/daily/extract/d/rows/g1/",
+    )  # fmt: skip
+
+    cause = told_of(run, place("report", state="ready", declared=READING), told=(refusal,)).cause
+
+    assert cause is not None
+    assert cause.text == "what try 1 wrote was taken out of reach"
+    assert cause.fix[0] == "outrider storage restore ads/daily/extract/d/rows/g1/"
+    assert cause.fix[1].startswith("airflow tasks clear daily --task-regex '^report$'")
+
+
+def test_a_run_that_goes_on_tells_what_it_waits_for() -> None:
+    run = ran("running", tried("report", "running", 30, None))
+    waiting = told("report", "waiting", "team ads, which is not known here yet", 31, 40)
+
+    story = told_of(run, place("report", state="ready"), told=(waiting,), now=at(45))
+
+    assert not story.over
+    assert story.cause is not None
+    assert story.cause.kind == "waiting"
+    assert story.cause.text == "try 1 of report waits for team ads, which is not known here yet, for 14.0 s"
+
+
+def test_a_try_that_airflow_repeats_is_on_its_way_and_a_success_forgets_it() -> None:
+    failed = tried("check", "up_for_retry", 10, 11, error_class="JobFailed")
+    again = told_of(ran("running", failed)).cause
+    done = told_of(ran("success", failed, tried("check", "success", 15, 16, 2)), of="check")
+
+    assert again is not None
+    assert (again.kind, again.text) == ("retrying", "try 1 of check failed with JobFailed; Airflow starts another")
+    assert done.cause is None
+    assert [moment.text for moment in done.moments if moment.wrong] == [
+        "try 1 ended: up_for_retry with JobFailed after 1.0 s"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "fate", "fix"),
+    [
+        ({"due_at": NOW + timedelta(hours=5), "reason": "kept for 3d"}, "clears in 5.0 h, because kept for 3d",
+         "outrider storage hold ads/daily/extract/d/rows/g1/ --for 7d"),
+        ({"due_at": NOW, "reason": "kept for 3d", "waiting_for": "Airflow says that the run is running"},
+         "is due to be cleared, because kept for 3d; but Airflow says that the run is running",
+         "outrider storage hold ads/daily/extract/d/rows/g1/ --for 7d"),
+        ({"state": "doomed", "not_before": NOW + timedelta(hours=24), "reason": "kept for 3d"},
+         "out of reach (kept for 3d); deleted in 24.0 h, until then it can be restored",
+         "outrider storage restore ads/daily/extract/d/rows/g1/"),
+        ({"state": "cleared", "cleared_at": NOW, "reason": "kept for 3d"},
+         "gone since 2026-11-01T09:10:00Z: kept for 3d",
+         CLEAR),
+        ({"retention": "forever"}, "kept forever", ""),
+        ({"reason": "the run has not ended"}, "kept for 3d after its run's end (the run has not ended)", ""),
+    ],
+)  # fmt: skip
+def test_a_version_tells_what_becomes_of_it_and_what_changes_that(more: dict[str, Any], fate: str, fix: str) -> None:
+    (told,) = told_of(ran("success"), place("extract", version("extract", **more))).outputs
+
+    assert (told.fate, told.fix) == (fate, fix)
+
+
+def test_a_held_version_names_its_holder_and_a_frozen_storage_who_froze_it() -> None:
+    hold = HoldView(holder="a task of team news", since=at(60), expires_at=NOW + timedelta(days=7))
+    due = version("extract", due_at=NOW, reason="kept for the run", holds=(hold,))
+
+    (told,) = told_of(ran("success"), place("extract", due), frozen=True).outputs
+
+    assert told.held_by == ("a task of team news",)
+    assert "held by a task of team news until 2026-11-08T09:10:00Z" in told.fate
+    assert "storage is frozen by ann: a backup" in told.fate
+
+
+@pytest.mark.parametrize(
+    ("holder", "told"),
+    [
+        ("task ads/daily/r1/report @2026-11-01T09:00:00+00:00", "task report of this run"),
+        ("task ads/daily/r1/part/3 @2026-11-01T09:00:00+00:00", "task part[3] of this run"),
+        ("task news/front/r9/read @2026-11-01T09:00:00+00:00", "task news/front/r9/read"),
+        ("a task of team news", "a task of team news"),
+        ("cli", "cli"),
+    ],
+)
+def test_a_holder_is_told_in_as_few_words_as_say_who_it_is(holder: str, told: str) -> None:
+    assert words.holder(holder, RUN) == told
+
+
+def test_readers_are_those_that_were_given_it_and_those_that_will_be() -> None:
+    common = {"task_id": "extract", "output": "rows", "team": "ads", "declared": True, "ran": True}
+    readers = (
+        ReaderAnswer(**common, job="ads/daily/report", tries=(task("report").attempt(1),), tries_in_all=1),
+        ReaderAnswer(**common, job="ads/weekly/sum"),
+        ReaderAnswer(**{**common, "team": "news"}, job=None, tries_in_all=2),
+    )
+
+    (told,) = told_of(ran("success", readers=readers), place("extract", version("extract"))).outputs
+
+    assert told.readers == (
+        "given to ads/daily/report (1 try)", "given to a task of team news (2 tries)", "next: ads/weekly/sum",
+    )  # fmt: skip
+
+
+def test_the_story_does_not_depend_on_the_order_of_the_answers() -> None:
+    tries = [
+        tried("extract", "failed", 10, 20),
+        tried("extract", "success", 25, 30, 2),
+        tried("report", "failed", 40, 50),
+    ]
+    places = [place("extract", version("extract"), outcome="failed"), place("report", number=None, state="ready")]
+    expected = told_of(ran("failed", *tries), *places)
+
+    for seed in range(20):
+        random.Random(seed).shuffle(tries)
+        random.Random(seed).shuffle(places)
+        assert told_of(ran("failed", *tries), *places).moments == expected.moments
+        assert told_of(ran("failed", *tries), *places).cause == expected.cause
+
+
+def test_a_mapped_task_is_as_far_as_its_parts_and_one_part_can_be_asked_for() -> None:
+    run = ran("running", *(tried("part", state, 10, ended, map_index=i) for i, (state, ended) in
+                           enumerate((("success", 12), ("running", None), ("failed", 13)))))  # fmt: skip
+    one = explain(Subject(**RUN.model_dump(), task_id="part", map_index=0), Environments(), run, NOW)
+
+    assert told_of(run, of="part").state == "running"
+    assert (one.state, one.cause) == ("success", None)
+    assert {moment.task for moment in one.moments} == {"", "part[0]"}
+
+
+def test_what_lineage_never_heard_of_is_told_from_the_places_alone() -> None:
+    story = told_of(None, place("extract", version("extract", state="open"), number=None, state="ready"))
+
+    assert story.state == "unknown"
+    assert [moment.kind for moment in story.moments] == ["announced", "ready"]
