@@ -139,6 +139,8 @@ class TaskStarted(AirflowEvent):
     hostname: str = ""
     team_rule: TeamRule = "multi-team"
     declaration: TaskDeclaration | None = None
+    clear_number: int = 0
+    """How often its run had been cleared when it began."""
 
     def key(self) -> str:
         return self.task.record_key
@@ -166,8 +168,15 @@ class TaskFinished(AirflowEvent):
     state: TaskState
     finished_at: Instant
     started_at: Instant | None = None
+    scheduled_at: Instant | None = None
+    queued_at: Instant | None = None
+    """Known where Airflow's row is at hand, which in a task's own process it is not."""
     logical_date: Instant | None = None
     operator: str = ""
+    queue: str = ""
+    pool: str = ""
+    bundle_version: str | None = None
+    team_rule: TeamRule = "multi-team"
     error: TaskError | None = None
 
     def key(self) -> str:
