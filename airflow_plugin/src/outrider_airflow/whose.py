@@ -38,6 +38,18 @@ def of_task(task_instance: object) -> Binding | None:
     )
 
 
+def of_dag(dag_id: str) -> Binding | None:
+    """Whose DAG has that id. Asks Airflow's database, so for the API server alone; Airflow remembers teams a while."""
+    from airflow.models.dag import DagModel
+
+    if team := DagModel.get_team_name(dag_id):
+        return _answer(airflow_team=team, bundle=None, path=None, tags=())
+    model = DagModel.get_dagmodel(dag_id)
+    return _answer(
+        airflow_team=None, bundle=reach(model, "bundle_name"), path=reach(model, "fileloc"), tags=()
+    )
+
+
 def of_file(path: str, tags: object) -> Evidence:
     """What is known of a DAG at parse time: its file, and by it the bundle."""
     site = settings()
