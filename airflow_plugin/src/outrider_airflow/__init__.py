@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from outrider_contracts.declarations import Input, Output, Source
 
-    from outrider_airflow.assets import output_asset
+    from outrider_airflow.output_assets import output_asset
     from outrider_airflow.operators import LocalExecutionEnvironmentOperator
     from outrider_airflow.sensor import OutputSensor
 
@@ -20,7 +20,7 @@ _WHERE = {
     "Source": "outrider_contracts.declarations",
     "LocalExecutionEnvironmentOperator": "outrider_airflow.operators",
     "OutputSensor": "outrider_airflow.sensor",
-    "output_asset": "outrider_airflow.assets",
+    "output_asset": "outrider_airflow.output_assets",
 }
 
 __all__ = ["Input", "LocalExecutionEnvironmentOperator", "Output", "OutputSensor", "Source", "output_asset"]

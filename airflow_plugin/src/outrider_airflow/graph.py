@@ -10,6 +10,8 @@ from outrider_contracts.keys import RunKey
 from outrider_airflow.declared import declaration, declares
 
 CHUNK_BYTES = 256 * 1024
+_AROUND = 4096
+"""Room for what stands around the tasks: run, version, numbers."""
 
 
 def declared_tasks(dag: Any) -> tuple[TaskDeclaration, ...]:
@@ -40,8 +42,8 @@ def _chunks(tasks: Iterable[TaskDeclaration]) -> Iterator[tuple[TaskDeclaration,
     part: list[TaskDeclaration] = []
     size = 0
     for task in tasks:
-        bytes_ = len(task.model_dump_json())
-        if part and size + bytes_ > CHUNK_BYTES:
+        bytes_ = len(task.model_dump_json().encode()) + 1
+        if part and size + bytes_ > CHUNK_BYTES - _AROUND:
             yield tuple(part)
             part, size = [], 0
         part.append(task)

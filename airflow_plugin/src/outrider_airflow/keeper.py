@@ -1,14 +1,30 @@
-"""A thread of the processes that live long: hears the broker's answers, and empties the host's spool."""
+"""A thread of the processes that live long: hears the broker's answers, empties the host's spool, says what takes long."""
 
 import logging
 import os
+import queue
 import threading
+from collections.abc import Callable, Iterable
+from typing import Any
 
+from outrider_contracts.event import Event
+
+from outrider_airflow import trace
 from outrider_airflow.publisher import publisher
 
 _LOOK_SECONDS = 1.0
+_AGAIN_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 _keeping = 0
+
+
+_waiting: queue.SimpleQueue[tuple[Callable[[], Iterable[Event]], str]] = queue.SimpleQueue()
+
+
+def say(later: Callable[[], Iterable[Event]], *, like: Any) -> None:
+    """Say what *later* comes to, once the thread has time for it; in the trace of the row *like*."""
+    _waiting.put((later, trace.airflows_own(like)))
+    keep()
 
 
 def keep() -> None:
@@ -20,12 +36,21 @@ def keep() -> None:
 
 
 def _work() -> None:
-    waiting = threading.Event()
+    pause = threading.Event()
     while True:
         try:
             publisher().serve()
             publisher().drain()
+            _say_waiting(_LOOK_SECONDS)
         except Exception:  # noqa: BLE001  the host process is Airflow's: nothing of ours may end in it
-            _log.warning("outrider could not empty its spool; it tries again", exc_info=True)
-            waiting.wait(30)
-        waiting.wait(_LOOK_SECONDS)
+            _log.warning("outrider could not tell something or empty its spool; it goes on", exc_info=True)
+            pause.wait(_AGAIN_SECONDS)
+
+
+def _say_waiting(seconds: float) -> None:
+    """Say what waits; wait up to *seconds* for something to say."""
+    try:
+        later, traceparent = _waiting.get(timeout=seconds)
+    except queue.Empty:
+        return
+    publisher().say(later(), traceparent=traceparent)

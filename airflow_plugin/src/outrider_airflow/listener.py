@@ -44,12 +44,13 @@ def before_stopping(component: object) -> None:
 
 @hookimpl(tryfirst=True)
 def on_dag_run_running(dag_run: Any) -> None:
-    """A run begins, or begins again; before that is told, what its DAG's tasks declare."""
+    """A run begins, or begins again. What its DAG's tasks declare is read aside: a large DAG would hold up the loop."""
     with _quietly("graph declared"):
         if settings().bootstrap_servers:
-            from outrider_airflow import runs
+            from outrider_airflow import keeper, runs
 
-            _say_on(runs.declared(dag_run), dag_run)
+            if later := runs.declared(dag_run):
+                keeper.say(later, like=dag_run)
     with _quietly("run started"):
         if settings().bootstrap_servers:
             from outrider_airflow import runs
@@ -89,33 +90,64 @@ def on_task_instance_running(task_instance: Any) -> None:
 
 
 @hookimpl(tryfirst=True)
-def on_task_instance_success(task_instance: Any) -> None:
+def on_task_instance_success(previous_state: Any, task_instance: Any) -> None:
     """A try succeeded, or a person says so."""
     with _quietly("task finished"):
-        _finish(task_instance, "success", None)
+        _finish(previous_state, task_instance, "success", None)
 
 
 @hookimpl(tryfirst=True)
-def on_task_instance_failed(task_instance: Any, error: object) -> None:
+def on_task_instance_failed(previous_state: Any, task_instance: Any, error: object) -> None:
     """A try failed for good, or will be tried again."""
     with _quietly("task finished"):
-        _finish(task_instance, "failed", error)
+        _finish(previous_state, task_instance, "failed", error)
 
 
 @hookimpl(tryfirst=True)
-def on_task_instance_skipped(task_instance: Any) -> None:
+def on_task_instance_skipped(previous_state: Any, task_instance: Any) -> None:
     """A task skipped itself, or a person skipped it."""
     with _quietly("task finished"):
-        _finish(task_instance, "skipped", None)
+        _finish(previous_state, task_instance, "skipped", None)
 
 
-def _finish(task_instance: Any, state: Any, error: object) -> None:
+@hookimpl(tryfirst=True)
+def on_asset_created(asset: Any) -> None:
+    """The dag-processor met an asset for the first time."""
+    with _quietly("asset created"):
+        if settings().bootstrap_servers:
+            from outrider_airflow import assets
+
+            _say_on(assets.created(asset), asset)
+
+
+@hookimpl(tryfirst=True)
+def on_asset_alias_created(asset_alias: Any) -> None:
+    """The dag-processor met an alias for the first time."""
+    with _quietly("asset alias created"):
+        if settings().bootstrap_servers:
+            from outrider_airflow import assets
+
+            _say_on(assets.alias_created(asset_alias), asset_alias)
+
+
+@hookimpl(tryfirst=True)
+def on_asset_event_emitted(asset_event: Any) -> None:
+    """An asset changed. `on_asset_changed` says the same at the same time, without by whom."""
+    with _quietly("asset changed"):
+        if settings().bootstrap_servers:
+            from outrider_airflow import assets
+
+            _say_on(assets.changed(asset_event), asset_event)
+
+
+def _finish(previous_state: Any, task_instance: Any, state: Any, error: object) -> None:
     if not settings().bootstrap_servers:
         return
     from outrider_airflow import tries
 
-    said = tries.finished(task_instance, state, error)
-    if type(task_instance).__name__ != "RuntimeTaskInstance":
+    in_task = type(task_instance).__name__ == "RuntimeTaskInstance"
+    said = tries.finished(task_instance, state, error, by_hand=previous_state is None and not in_task)
+    if not in_task:
         _say_on(said, task_instance)
         return
     from outrider_airflow import trace
@@ -145,7 +177,7 @@ def _warm() -> None:
     """Load what every task needs, once: the scheduler's forks inherit it."""
     import confluent_kafka  # noqa: F401
 
-    from outrider_airflow import publisher, runs, trace, tries  # noqa: F401
+    from outrider_airflow import graph, publisher, runs, trace, tries  # noqa: F401
 
 
 def _is_task(component: object) -> bool:

@@ -8,7 +8,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 from outrider_contracts.declarations import Input, Mode, Output, Source
 from outrider_contracts.http import Environment
 
-from outrider_airflow.assets import tell_airflow
+from outrider_airflow.output_assets import tell_airflow
 from outrider_airflow.attempt import Attempt, attempt_of
 from outrider_airflow.client import StorageClient
 from outrider_airflow.connection import storage_access

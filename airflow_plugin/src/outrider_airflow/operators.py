@@ -15,7 +15,7 @@ from outrider_stage.credentials import RenewedCredentials
 from outrider_airflow.attempt import Attempt
 from outrider_airflow.client import StorageClient
 from outrider_airflow.declared import declaration
-from outrider_airflow.environment import check_names, document, inherited, variables
+from outrider_airflow.job_environment import check_names, document, inherited, variables
 from outrider_airflow.errors import JobFailed, JobKilled
 from outrider_airflow.job import Ended, JobProcess
 from outrider_airflow.local_data import LocalData

@@ -16,7 +16,7 @@ def dag_policy(dag: Any) -> None:
     tasks = _declaring(dag)
     if not tasks:
         return
-    from outrider_airflow.assets import may_tell
+    from outrider_airflow.output_assets import may_tell
     from outrider_airflow.declared import declaration
     from outrider_airflow.dependencies import plan_edges
 

@@ -1,5 +1,6 @@
 """Facts of DAG runs, built from the rows the scheduler and the API server hold."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from outrider_contracts.airflow import RunFinished, RunReopened, RunStarted
@@ -54,14 +55,20 @@ def finished(dag_run: Any, state: Literal["success", "failed"]) -> tuple[Event, 
     return (said,)
 
 
-def declared(dag_run: Any) -> tuple[Event, ...]:
-    """What the tasks of the run's DAG version declare, once per process. Raises ValueError for what can't be read."""
-    binding, dag, version = whose.of_run(dag_run), reach(dag_run, "dag"), _version(dag_run)
-    if binding is None or dag is None or (dag_run.dag_id, version) in _graphs_said:
-        return ()
+def declared(dag_run: Any) -> Callable[[], tuple[Event, ...]] | None:
+    """What reads what the tasks of the run's DAG version declare, once per process; None where that was said.
+
+    It takes a while for a large DAG. It raises ValueError for what can't be read.
+    """
+    version = _version(dag_run)
+    if (dag_run.dag_id, version) in _graphs_said:
+        return None
+    binding, dag = whose.of_run(dag_run), reach(dag_run, "dag")
+    if binding is None or dag is None:
+        return None
     _graphs_said.add((dag_run.dag_id, version))
     run = RunKey(team=binding.team, dag_id=dag_run.dag_id, run_id=dag_run.run_id)
-    return graph(run, version, declared_tasks(dag))
+    return lambda: graph(run, version, declared_tasks(dag))
 
 
 def _version(dag_run: Any) -> str:

@@ -41,12 +41,18 @@ def started(task_instance: Any) -> tuple[Event, ...]:
             hostname=str(reach(task_instance, "hostname") or ""),
             team_rule=binding.rule,
             declaration=_declaration(task_instance),
+            clear_number=run.clear_number or 0,
         ),
     )
 
 
-def finished(task_instance: Any, state: TaskState, error: object = None) -> tuple[Event, ...]:
-    """The try ended. A failure with tries left is `up_for_retry`, which Airflow tells by the instance's state."""
+def finished(
+    task_instance: Any, state: TaskState, error: object = None, *, by_hand: bool = False
+) -> tuple[Event, ...]:
+    """The try ended. A failure with tries left is `up_for_retry`, which Airflow tells by the instance's state.
+
+    *by_hand*: a person says so, whatever was said before; Airflow leaves the end's time as it was.
+    """
     binding = whose.of_task(task_instance)
     run = _run(task_instance)
     if binding is None or run is None or run.start_date is None:
@@ -58,10 +64,16 @@ def finished(task_instance: Any, state: TaskState, error: object = None) -> tupl
         task=key,
         run_started_at=run.start_date,
         state=state,
-        finished_at=task_instance.end_date or datetime.now(UTC),
+        finished_at=datetime.now(UTC) if by_hand or task_instance.end_date is None else task_instance.end_date,
         started_at=task_instance.start_date,
+        scheduled_at=reach(task_instance, "scheduled_dttm"),
+        queued_at=reach(task_instance, "queued_dttm"),
         logical_date=run.logical_date,
         operator=str(reach(task_instance, "task.task_type") or reach(task_instance, "operator") or ""),
+        queue=str(reach(task_instance, "task.queue") or reach(task_instance, "queue") or ""),
+        pool=str(reach(task_instance, "task.pool") or reach(task_instance, "pool") or ""),
+        bundle_version=reach(task_instance, "bundle_instance.version") or reach(run, "bundle_version"),
+        team_rule=binding.rule,
         error=error_of(error),
     )
     assets = _assets(task_instance, key, said.finished_at) if state == "success" else ()

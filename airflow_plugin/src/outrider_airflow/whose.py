@@ -38,7 +38,7 @@ def of_task(task_instance: object) -> Binding | None:
     )
 
 
-def of_dag(dag: object, airflow_team: str | None) -> Binding | None:
+def of_dag_row(dag: object, airflow_team: str | None) -> Binding | None:
     """Whose DAG it is; *dag* is the API server's row, *airflow_team* what Airflow's tables say."""
     return _answer(
         airflow_team=airflow_team,
@@ -46,6 +46,15 @@ def of_dag(dag: object, airflow_team: str | None) -> Binding | None:
         path=reach(dag, "fileloc"),
         tags=reach(dag, "tags") or (),
     )
+
+
+def of_dag(dag_id: str) -> Binding | None:
+    """Whose DAG has that id. Asks Airflow's database, so for the API server alone; Airflow remembers teams a while."""
+    from airflow.models.dag import DagModel
+
+    if team := DagModel.get_team_name(dag_id):
+        return of_dag_row(None, team)
+    return of_dag_row(DagModel.get_dagmodel(dag_id), None)
 
 
 def of_file(path: str, tags: object) -> Evidence:

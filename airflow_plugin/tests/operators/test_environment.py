@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from outrider_airflow.environment import check_names, document, inherited, variables
+from outrider_airflow.job_environment import check_names, document, inherited, variables
 from outrider_contracts.declarations import Mode
 from outrider_contracts.environments import InputVersion, OutputPlace, VersionKey
 from outrider_contracts.http import Environment, EnvironmentDocument, StoreAddress

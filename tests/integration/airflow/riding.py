@@ -84,23 +84,42 @@ class Riding:
         self, run_id: str, enough: Callable[[list[AirflowEvent]], bool], *, seconds: float = 30
     ) -> list[AirflowEvent]:
         """Everything said of the run, once *enough* holds or *seconds* have passed."""
-        consumer = Consumer(
-            {**kafka.client_config(self.stack, "admin"), "group.id": "test", "enable.auto.commit": False}
-        )
-        partitions = consumer.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions
-        consumer.assign([TopicPartition(TOPIC, partition, 0) for partition in partitions])
+        consumer = self._consumer()
         heard: list[AirflowEvent] = []
         deadline = time.monotonic() + seconds
         try:
             while not enough(heard) and time.monotonic() < deadline:
                 for message in consumer.consume(500, timeout=0.2):
                     if (message.key() or b"").decode().endswith(f"/{run_id}"):
-                        fact = decode(open_envelope(_headers(message)), message.value())
-                        assert isinstance(fact, AirflowEvent)
-                        heard.append(fact)
+                        heard.append(_fact(message))
         finally:
             consumer.close()
         return heard
+
+    def hear_dags(self, prefix: str) -> list[AirflowEvent]:
+        """Everything said so far of DAGs whose id begins so."""
+        consumer = self._consumer()
+        ends = {
+            place.partition: consumer.get_watermark_offsets(place, timeout=10)[1] for place in consumer.assignment()
+        }
+        heard: list[AirflowEvent] = []
+        try:
+            while any(0 <= place.offset < ends[place.partition] or (place.offset < 0 < ends[place.partition]) for place in consumer.position(consumer.assignment())):
+                for message in consumer.consume(500, timeout=0.2):
+                    if (message.key() or b"").decode().split("/")[1].startswith(prefix):
+                        heard.append(_fact(message))
+        finally:
+            consumer.close()
+        return heard
+
+    def _consumer(self) -> Consumer:
+        """One that reads the topic from its beginning."""
+        consumer = Consumer(
+            {**kafka.client_config(self.stack, "admin"), "group.id": "test", "enable.auto.commit": False}
+        )
+        partitions = consumer.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions
+        consumer.assign([TopicPartition(TOPIC, partition, 0) for partition in partitions])
+        return consumer
 
     def sql(self, statement: str) -> str:
         """Ask Airflow's database."""
@@ -109,6 +128,12 @@ class Riding:
         psql = postgres.programs(self.stack) / "bin" / "psql"
         done = subprocess.run([psql, address, "-qtAc", statement], capture_output=True, text=True, check=True)
         return done.stdout.strip()
+
+
+def _fact(message: Message) -> AirflowEvent:
+    fact = decode(open_envelope(_headers(message)), message.value())
+    assert isinstance(fact, AirflowEvent)
+    return fact
 
 
 def _headers(message: Message) -> list[tuple[str, bytes]]:

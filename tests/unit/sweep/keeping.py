@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from outrider_bus.ports import StaleEpochError
 from sweep.adapters.memory import MemoryNotebook
-from sweep.domain.seen import Cursor, KnownRun, Outcome, Page, SaidTry, Whose
+from sweep.domain.seen import Cursor, KnownRun, Outcome, Page, SaidTry, Told, Whose, try_of
 from sweep.records import PostgresNotebook
 
 from tests.unit.sweep.world import at
@@ -46,23 +46,30 @@ class KeepingSuite:
         assert (await notebook.at("tasks")).since != at(5)
 
     async def test_what_was_said_is_remembered(self, notebook: Book) -> None:
-        """To the state and the moment: another end of the same try is another fact."""
+        """By try: the word told last, and the latest end."""
         await notebook.write(Outcome(dealt_with=frozenset({END})))
         await notebook.write(Outcome(dealt_with=frozenset({END})))
-        other = (*END[:5], "success", at(2) + timedelta(microseconds=1))
 
-        assert await notebook.told([END, other]) == {END: True}
+        assert await notebook.told([try_of(END), (*END[:4], 2)]) == {try_of(END): Told("failed", "failed", at(2), True)}
         assert await notebook.told([]) == {}
+
+    async def test_the_last_word_and_the_latest_end_may_be_two(self, notebook: Book) -> None:
+        """A process may say late that it ended early."""
+        await notebook.write(Outcome(dealt_with=frozenset({END})))
+        await notebook.write(Outcome(dealt_with=frozenset({(*END[:5], "success", at(1))})))
+
+        assert await notebook.told([try_of(END)]) == {try_of(END): Told("success", "failed", at(2), True)}
 
     @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2), (0, 0, 3, 3, 1, 1, 2, 2)])
     async def test_what_is_known_comes_to_the_same_in_any_order(self, notebook: Book, order: tuple[int, ...]) -> None:
         """A later start replaces an earlier one, an end stays once it is known."""
         reopened = replace(RUN, started_at=at(30), clear_number=1)
-        tellings = (RUN, replace(RUN, ended_at=at(9)), reopened, replace(reopened, ended_at=at(40)))
+        cleared = replace(reopened, clear_number=2, counted_to=at(35))
+        tellings = (RUN, replace(RUN, ended_at=at(9)), cleared, replace(reopened, ended_at=at(40)))
         for telling in order:
             await notebook.write(Outcome(known=(tellings[telling],)))
 
-        assert await notebook.known([RUN.key]) == {RUN.key: replace(reopened, ended_at=at(40))}
+        assert await notebook.known([RUN.key]) == {RUN.key: replace(cleared, ended_at=at(40))}
 
     async def test_a_run_of_another_team_is_another_run(self, notebook: Book) -> None:
         """Nothing said in one team's name is known of the other's."""

@@ -1,5 +1,7 @@
 """Whole rounds over an Airflow in memory: what is said, once, and what never is."""
 
+from datetime import timedelta
+
 import pytest
 from outrider_bus.ports import StaleEpochError, UnavailableError
 from outrider_contracts.airflow import RunDeleted, RunFinished, RunReopened, RunStarted, TaskFinished
@@ -81,6 +83,80 @@ async def test_a_lost_try_is_told_though_the_next_one_was_heard(world: World) ->
 
     assert ends(await world.said(20)) == {("flaky", -1, 1, "up_for_retry")}
     assert ends(await world.said(22)) == set()
+
+
+async def test_what_a_process_says_of_its_end_does_not_stand_against_airflow(world: World) -> None:
+    """Marked by hand while it ran, it still says that it succeeded: Airflow's word is said again, as the latest."""
+    world.airflow.put(seen_run(), seen_task("load", "failed"))
+    world.notebook.hear(("daily", "r1", "load", -1, 1, "failed", at(2)))
+    assert ends(await world.said(12)) == set()
+    world.notebook.hear(("daily", "r1", "load", -1, 1, "success", at(14)))
+
+    (corrected,) = await world.said(200)
+
+    assert isinstance(corrected, TaskFinished)
+    assert (corrected.state, corrected.finished_at) == ("failed", at(14) + timedelta(microseconds=1))
+    assert await world.said(400) == []
+
+
+async def test_an_end_heard_late_is_no_last_word_either(world: World) -> None:
+    """It lay in a spool: its time is older than what was said since, but a reader may go by the order of telling."""
+    world.airflow.put(seen_run(), seen_task("load", "failed", ended=5))
+    assert ends(await world.said(20)) == {("load", -1, 1, "failed")}
+    world.notebook.hear(("daily", "r1", "load", -1, 1, "success", at(3)))
+
+    assert ends(await world.said(22)) == {("load", -1, 1, "failed")}
+
+
+async def test_a_failure_that_its_process_told_is_not_said_again(world: World) -> None:
+    """Airflow writes it down a little later, once the process is gone."""
+    world.airflow.put(seen_run(), seen_task("load", "failed", ended=9))
+    world.notebook.hear(("daily", "r1", "load", -1, 1, "failed", at(4)))
+
+    assert ends(await world.said(30)) == set()
+
+
+async def test_a_final_failure_stays_final_when_it_is_cleared(world: World) -> None:
+    """Airflow's history calls it failed and says that tries were left, for whoever gave up before."""
+    world.notebook.hear(("daily", "r1", "load", -1, 1, "failed", at(2)))
+    world.airflow.put(seen_run(), seen_task("load", "failed", max_tries=3))
+    world.airflow.put(seen_task("load", "success", try_number=2, max_tries=4, started=5, ended=6))
+
+    assert ends(await world.said(20)) == {("load", -1, 2, "success")}
+
+
+async def test_a_task_skipped_by_its_runs_time_limit_is_told_though_it_never_says_when(world: World) -> None:
+    world.airflow.put(seen_run(), seen_task("late", "skipped", ended=None), seen_task("x", "skipped", started=None, ended=None))
+
+    assert ends(await world.said(20)) == {("late", -1, 1, "skipped"), ("x", -1, 1, "skipped")}
+    assert await world.said(22) == []
+
+
+async def test_clears_of_a_run_that_goes_on_are_counted(world: World) -> None:
+    """Airflow queues it anew each time, and keeps its start."""
+    world.airflow.put(seen_run())
+    await world.said(11)
+    for queued in (12, 14):
+        world.airflow.put(seen_run(queued=queued))
+        assert await world.said(queued + 1) == []
+    world.airflow.put(seen_run("success", queued=14, ended=20))
+
+    (finished,) = await world.said(31)
+
+    assert isinstance(finished, RunFinished)
+    assert finished.clear_number == 2
+
+
+async def test_a_clear_that_was_heard_of_is_not_counted_again(world: World) -> None:
+    """A try that began since said the number; it may count clears that came too close to be seen."""
+    known = KnownRun("daily", "r1", Whose("ads", "bundle"), at(0), clear_number=3, counted_to=at(15))
+    await world.notebook.write(Outcome(known=(known,)))
+    world.airflow.put(seen_run("success", queued=14, ended=20))
+
+    (finished,) = await world.said(31)
+
+    assert isinstance(finished, RunFinished)
+    assert finished.clear_number == 3
 
 
 async def test_a_start_is_left_to_the_listener_for_a_while(world: World) -> None:

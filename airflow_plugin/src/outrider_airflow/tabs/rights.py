@@ -34,7 +34,7 @@ def look(dag_id: str, user: GetUserDep) -> Look:
         dag = session.get(DagModel, dag_id) if dag_id not in ("", "~") else None
         if dag is None:
             raise HTTPException(404, f"there is no DAG {dag_id!r}")
-        binding = whose.of_dag(dag, DagModel.get_team_name(dag_id, session=session))
+        binding = whose.of_dag_row(dag, DagModel.get_team_name(dag_id, session=session))
     if binding is None:
         raise HTTPException(404, f"DAG {dag_id!r} belongs to no team, so Outrider knows nothing of it")
     return Look(binding.team, dag_id, None if _sees_all(user) else binding.team)

@@ -74,6 +74,8 @@ class TaskInstance(Answer):
     operator: str | None = None
     hostname: str | None = None
     queue: str | None = None
+    queued_at: datetime | None = Field(default=None, validation_alias="queued_when")
+    scheduled_at: datetime | None = Field(default=None, validation_alias="scheduled_when")
     pool: str | None = None
     bundle_name: str | None = Field(default=None, validation_alias=AliasPath("dag_version", "bundle_name"))
 

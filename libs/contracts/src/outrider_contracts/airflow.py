@@ -7,8 +7,9 @@ from pydantic import Field
 
 from outrider_contracts.declarations import TaskDeclaration
 from outrider_contracts.event import Event
-from outrider_contracts.keys import RunKey, TryKey
+from outrider_contracts.keys import RunKey, TaskKey, TryKey
 from outrider_contracts.model import Instant, Model
+from outrider_contracts.names import PLATFORM, TeamId
 
 TeamRule = Literal["multi-team", "bundle", "path", "tag", "default"]
 TaskState = Literal["success", "failed", "up_for_retry", "skipped", "upstream_failed", "removed", "lost"]
@@ -139,6 +140,8 @@ class TaskStarted(AirflowEvent):
     hostname: str = ""
     team_rule: TeamRule = "multi-team"
     declaration: TaskDeclaration | None = None
+    clear_number: int = 0
+    """How often its run had been cleared when it began."""
 
     def key(self) -> str:
         return self.task.record_key
@@ -166,8 +169,15 @@ class TaskFinished(AirflowEvent):
     state: TaskState
     finished_at: Instant
     started_at: Instant | None = None
+    scheduled_at: Instant | None = None
+    queued_at: Instant | None = None
+    """Known where Airflow's row is at hand, which in a task's own process it is not."""
     logical_date: Instant | None = None
     operator: str = ""
+    queue: str = ""
+    pool: str = ""
+    bundle_version: str | None = None
+    team_rule: TeamRule = "multi-team"
     error: TaskError | None = None
 
     def key(self) -> str:
@@ -197,3 +207,61 @@ class AssetUpdated(AirflowEvent):
 
     def occurred_at(self) -> datetime | None:
         return self.updated_at
+
+
+class AssetCreated(AirflowEvent):
+    """Airflow met an asset, or an alias of assets, for the first time.
+
+    The process that reads DAG files does not say for whose: where Airflow names no team it is filed under `platform`.
+    """
+
+    type: ClassVar[str] = "outrider.airflow.asset-created.v1"
+    team: TeamId = PLATFORM
+    name: str
+    uri: str = ""
+    group: str = ""
+    alias: bool = False
+    created_at: Instant
+
+    def key(self) -> str:
+        return f"{self.team}/asset/{self.name}"
+
+    def traced_run(self) -> str:
+        return ""
+
+    def identity(self) -> tuple[object, ...]:
+        return (self.team, self.name, self.uri, self.alias, self.created_at)
+
+    def occurred_at(self) -> datetime | None:
+        return self.created_at
+
+
+class AssetChanged(AirflowEvent):
+    """Airflow put an asset event on record, which may start other DAGs.
+
+    Unlike `AssetUpdated`, which a task's own process tells of its declared outlets, this covers aliases, assets named
+    while running and events of other systems (`task` is None then, and `team` is `platform`). What came with the event
+    is not told.
+    """
+
+    type: ClassVar[str] = "outrider.airflow.asset-changed.v1"
+    team: TeamId = PLATFORM
+    task: TaskKey | None = None
+    name: str
+    uri: str = ""
+    group: str = ""
+    aliases: tuple[str, ...] = ()
+    partition_key: str | None = None
+    changed_at: Instant
+
+    def key(self) -> str:
+        return self.task.record_key if self.task else f"{self.team}/asset/{self.name}"
+
+    def traced_run(self) -> str:
+        return self.task.record_key if self.task else ""
+
+    def identity(self) -> tuple[object, ...]:
+        return (self.team, self.task, self.name, self.uri, self.partition_key, self.changed_at)
+
+    def occurred_at(self) -> datetime | None:
+        return self.changed_at

@@ -49,7 +49,7 @@ SHARED: tuple[TopicSpec, ...] = (
     ),
     TopicSpec(
         "outrider.airflow.v1", "graphs declared; runs started, reopened, finished, deleted; tries started and "
-        "finished; assets updated", "team/dag_id/run_id", partitions=12,
+        "finished; assets created, changed, updated", "team/dag_id/run_id", partitions=12,
         retention_ms=14 * _DAY_MS, writers=("airflow", "sweep"), readers=("storage", "lineage", "sweep", "operator"),
     ),
     TopicSpec(

@@ -6,7 +6,15 @@ from pathlib import Path
 from outrider_chassis.airflow import AirflowApi
 from outrider_chassis.service import Resources
 from outrider_chassis.teams import TeamsProjection
-from outrider_contracts.airflow import AirflowEvent, RunDeleted, RunFinished, RunReopened, RunStarted, TaskFinished
+from outrider_contracts.airflow import (
+    AirflowEvent,
+    RunDeleted,
+    RunFinished,
+    RunReopened,
+    RunStarted,
+    TaskFinished,
+    TaskStarted,
+)
 
 from sweep.adapters.airflow import RestAirflow
 from sweep.adapters.teams import PostgresTeams
@@ -19,7 +27,7 @@ from sweep.timers import keep_going
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 GROUP = "sweep"
-HEARS = (RunStarted, RunReopened, RunFinished, RunDeleted, TaskFinished)
+HEARS = (RunStarted, RunReopened, RunFinished, RunDeleted, TaskStarted, TaskFinished)
 _FOLLOWS_AIRFLOW = "the sweep asks Airflow after what it remembers, and says that it is deleted where Airflow lacks it"
 
 
@@ -35,6 +43,7 @@ async def wire(resources: Resources[Settings]) -> None:
         bus.database,
         lookback=timedelta(seconds=settings.lookback_seconds),
         overlap=overlap,
+        patience=timedelta(seconds=settings.patience_seconds),
         remember=timedelta(seconds=settings.remember_seconds),
         recheck_open=timedelta(seconds=settings.recheck_open_seconds),
         recheck_ended=timedelta(seconds=settings.recheck_ended_seconds),

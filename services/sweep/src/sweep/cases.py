@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,8 +10,22 @@ from outrider_bus.ports import UnavailableError
 from outrider_contracts.event import Event
 
 from sweep.domain.runs import RunPlan, is_same_start, plan_absence, plan_run, was_cleared
-from sweep.domain.seen import Cursor, KnownRun, Outcome, Page, Pass, RunId, SeenRun, SeenTask, Whose
-from sweep.domain.tasks import as_told, plan_tasks, said_try
+from sweep.domain.seen import (
+    Cursor,
+    KnownRun,
+    Outcome,
+    Page,
+    Pass,
+    RunId,
+    SeenRun,
+    SeenTask,
+    TaskId,
+    Told,
+    TryId,
+    Whose,
+    try_of,
+)
+from sweep.domain.tasks import agrees, as_told, plan_tasks, said_try
 from sweep.ports import Airflow, Bookmarks, Notebook, Teams
 
 
@@ -45,11 +59,13 @@ class Sweep:
         return (self.clock() - since).total_seconds() if since else math.nan
 
     async def round(self) -> None:
-        """Both passes to their end, then some questions after runs that may be gone."""
+        """Both passes to their end, then some questions: after runs that may be gone, and whose word is right."""
         await self._read("runs")
         await self._read("tasks")
         for known in await self.notebook.due(self.terms.checks_per_round):
             await self._ask_after(known)
+        for doubted in await self.notebook.doubted(self.terms.checks_per_round):
+            await self._settle(doubted)
         self.counts["rounds"] += 1
 
     async def _read(self, reading: Pass) -> None:
@@ -92,21 +108,36 @@ class Sweep:
         return Outcome(tuple(facts), known=tuple(learned))
 
     async def _of_tasks(self, page: Page[SeenTask]) -> Outcome:
-        told = await self.notebook.told([end for task in page.items if (end := said_try(task))])
-        tasks = [task for task in page.items if (end := said_try(task)) and not told.get(end)]
+        told = await self._told(page.items)
+        tasks = [task for task in page.items if (end := said_try(task)) and not _settled(task, told.get(try_of(end)))]
         runs = await self._runs_of(tasks)
-        tries = [*[each async for each in self._earlier(tasks, runs)], *tasks]
-        told |= await self.notebook.told([end for task in tries if (end := said_try(task))])
-        plan = plan_tasks(tries, runs, told, at=page.at, patience=self.terms.patience)
-        return Outcome(tuple(plan.values()), dealt_with=frozenset([*plan, *told]))
+        earlier = [each async for each in self._earlier(tasks, runs)]
+        told |= await self._told(earlier)
+        plan = plan_tasks([*earlier, *tasks], runs, told, at=page.at, patience=self.terms.patience)
+        agreed = [
+            (*number, before.latest, before.latest_at)
+            for task in (*earlier, *tasks)
+            if (end := said_try(task)) and (before := told.get(number := try_of(end))) and agrees(task, before)
+        ]
+        return Outcome(tuple(plan.values()), dealt_with=frozenset([*plan, *agreed]))
+
+    async def _told(self, tasks: Collection[SeenTask]) -> dict[TryId, Told]:
+        return await self.notebook.told([try_of(end) for task in tasks if (end := said_try(task))])
 
     async def _earlier(self, tasks: list[SeenTask], runs: Mapping[RunId, KnownRun]) -> AsyncIterator[SeenTask]:
         """The tries before the newest of each task: REST lists only that one."""
         for task in tasks:
             if task.run in runs and task.try_number > 1:
-                async for each in self.airflow.tries(task.run, task):
+                async for each in self.airflow.tries(task.run, task.id):
                     if each.try_number < task.try_number:
                         yield as_told(each, task)
+
+    async def _settle(self, doubted: TaskId) -> None:
+        """Tellings of one try differ: say what Airflow has, unless it was the last word."""
+        tries = [each async for each in self.airflow.tries(doubted[:2], doubted)]
+        outcome = await self._of_tasks(Page(tuple(tries[-1:]), None, self.clock()))
+        await self.notebook.write(replace(outcome, settled=(doubted,)))
+        self.counts["facts"] += len(outcome.facts)
 
     async def _runs_of(self, tasks: list[SeenTask]) -> dict[RunId, KnownRun]:
         owners = {task.run: whose for task in tasks if (whose := await self._whose(task.dag_id, task.bundle))}
@@ -140,7 +171,7 @@ class Sweep:
         async for task in self.airflow.tries(run.id):
             if was_cleared(run, [task]):
                 return True
-            if task.try_number > 1 and was_cleared(run, [each async for each in self.airflow.tries(run.id, task)]):
+            if task.try_number > 1 and was_cleared(run, [each async for each in self.airflow.tries(run.id, task.id)]):
                 return True
         return False
 
@@ -149,3 +180,8 @@ class Sweep:
         if whose is None:
             self.counts["of_unknown_teams"] += 1
         return whose
+
+
+def _settled(task: SeenTask, told: Told | None) -> bool:
+    """Whether nothing is left to do about *task* or its earlier tries."""
+    return told is not None and told.examined and agrees(task, told)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from outrider_bus.ports import Heard, Tx
-from outrider_contracts.airflow import RunDeleted, RunFinished, RunStarted, TaskFinished, TeamRule
+from outrider_contracts.airflow import RunDeleted, RunFinished, RunStarted, TaskFinished, TaskStarted, TeamRule
 from outrider_contracts.event import Event
 
 from sweep.domain.seen import KnownRun, Whose
@@ -18,6 +18,9 @@ async def learn(heard: Sequence[Heard[Event]], tx: Tx) -> None:
         event = one.event
         if isinstance(event, TaskFinished):
             ends.append(told_try(event))
+        elif isinstance(event, TaskStarted):
+            if event.clear_number:
+                known.append(_cleared(event))
         elif isinstance(event, RunStarted):
             known.append(_known(event, event.team_rule))
         elif isinstance(event, RunFinished):
@@ -37,4 +40,18 @@ def _known(event: RunStarted | RunFinished | RunDeleted, rule: TeamRule) -> Know
         event.run_started_at,
         clear_number=0 if isinstance(event, RunDeleted) else event.clear_number,
         ended_at=event.finished_at if isinstance(event, RunFinished) else None,
+        counted_to=event.finished_at if isinstance(event, RunFinished) else None,
+    )
+
+
+def _cleared(event: TaskStarted) -> KnownRun:
+    """A try knows how often its run was cleared before it."""
+    task = event.task
+    return KnownRun(
+        task.dag_id,
+        task.run_id,
+        Whose(task.team, event.team_rule),
+        event.run_started_at,
+        clear_number=event.clear_number,
+        counted_to=event.started_at,
     )

@@ -11,10 +11,12 @@ from sweep.domain.seen import (
     Page,
     Pass,
     RunId,
-    SaidTry,
     SeenRun,
     SeenTask,
+    TaskId,
     TeamRun,
+    Told,
+    TryId,
     Whose,
 )
 
@@ -31,8 +33,8 @@ class Airflow(Protocol):
     async def run(self, run: RunId) -> SeenRun | None:
         """The run; None where Airflow says that it has no such run."""
 
-    def tries(self, run: RunId, task: SeenTask | None = None) -> AsyncIterator[SeenTask]:
-        """Every try of *task*; without one, the newest try of every task of the run."""
+    def tries(self, run: RunId, task: TaskId | None = None) -> AsyncIterator[SeenTask]:
+        """Every try of *task*, the newest last; without one, the newest try of every task of the run."""
 
 
 class Teams(Protocol):
@@ -48,11 +50,14 @@ class Notebook(Protocol):
     async def known(self, runs: Collection[TeamRun]) -> dict[TeamRun, KnownRun]:
         """What is known of *runs*."""
 
-    async def told(self, ends: Collection[SaidTry]) -> dict[SaidTry, bool]:
-        """Those of *ends* that were told lately; True where the sweep dealt with the end, False where it heard it."""
+    async def told(self, tries: Collection[TryId]) -> dict[TryId, Told]:
+        """What was told lately of the ends of *tries*."""
 
     async def due(self, limit: int) -> list[KnownRun]:
         """Runs that Airflow was not asked about for long, open ones and missing ones sooner."""
+
+    async def doubted(self, limit: int) -> list[TaskId]:
+        """Tasks with a try whose end was told in several ways, once the others have had time to say all they say."""
 
     async def write(self, outcome: Outcome) -> None:
         """Keep *outcome* in one transaction. Raises StaleEpochError where another sweep moved the cursor meanwhile."""

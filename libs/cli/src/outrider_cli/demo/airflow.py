@@ -87,16 +87,26 @@ class AirflowUser:
         states = [TaskState(t["task_id"], t["map_index"], t["state"] or "none", t["try_number"]) for t in found]
         return sorted(states, key=lambda task: (task.task_id, task.map_index))
 
-    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
-        """Clear a task so that it runs again."""
+    def clear(self, dag_id: str, run_id: str, task_id: str, *, downstream: bool = False) -> None:
+        """Clear a task, and what comes after it where *downstream*, so that it runs again."""
         wanted = {
             "dry_run": False,
             "dag_run_id": run_id,
             "task_ids": [task_id],
+            "include_downstream": downstream,
             "reset_dag_runs": True,
             "only_failed": False,
         }
         self._ask("POST", f"/api/v2/dags/{quote(dag_id, safe='')}/clearTaskInstances", wanted)
+
+    def clear_run(self, dag_id: str, run_id: str) -> None:
+        """Clear all tasks of a run."""
+        self._ask("POST", f"{self._run(dag_id, run_id)}/clear", {"dry_run": False})
+
+    def mark_task(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
+        """Say that a task succeeded, failed or was skipped, whatever it does."""
+        path = f"{self._run(dag_id, run_id)}/taskInstances/{quote(task_id, safe='')}"
+        self._ask("PATCH", path, {"new_state": state})
 
     def mark_run(self, dag_id: str, run_id: str, state: str) -> None:
         """Say that a run succeeded or failed, whatever its tasks do."""

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from outrider_chassis.airflow import AirflowApi, Run, TaskInstance
 
-from sweep.domain.seen import Page, RunId, SeenRun, SeenTask
+from sweep.domain.seen import Page, RunId, SeenRun, SeenTask, TaskId
 from sweep.domain.tasks import TOLD_STATES
 
 
@@ -30,13 +30,13 @@ class RestAirflow:
         found = await self._api.run(*run)
         return None if found is None else _run(found)
 
-    async def tries(self, run: RunId, task: SeenTask | None = None) -> AsyncIterator[SeenTask]:
+    async def tries(self, run: RunId, task: TaskId | None = None) -> AsyncIterator[SeenTask]:
         """Every try of *task*, or the newest try of every task."""
         if task is None:
             async for each in self._api.task_instances(*run):
                 yield _task(each)
         else:
-            for each in await self._api.tries(*run, task.task_id, task.map_index):
+            for each in await self._api.tries(*task):
                 yield _task(each)
 
 
@@ -75,4 +75,8 @@ def _task(task: TaskInstance) -> SeenTask:
         run_after=task.run_after,
         operator=task.operator or "",
         bundle=task.bundle_name or "",
+        queue=task.queue or "",
+        pool=task.pool or "",
+        queued_at=task.queued_at,
+        scheduled_at=task.scheduled_at,
     )

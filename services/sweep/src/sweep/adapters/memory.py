@@ -16,9 +16,13 @@ from sweep.domain.seen import (
     SaidTry,
     SeenRun,
     SeenTask,
+    TaskId,
     TeamRun,
+    Told,
+    TryId,
     Whose,
     merged,
+    try_of,
 )
 from sweep.domain.tasks import TOLD_STATES
 
@@ -72,7 +76,7 @@ class MemoryAirflow:
         found = self._runs.get(run)
         return found[0] if found else None
 
-    async def tries(self, run: RunId, task: SeenTask | None = None) -> AsyncIterator[SeenTask]:
+    async def tries(self, run: RunId, task: TaskId | None = None) -> AsyncIterator[SeenTask]:
         """Every try of *task*, or the newest try of every task."""
         self._answer()
         newest = [each for each, _ in self._tasks.values() if each.run == run]
@@ -81,7 +85,7 @@ class MemoryAirflow:
                 yield each
             return
         for each in (*self._history, *newest):
-            if (each.run, each.task_id, each.map_index) == (task.run, task.task_id, task.map_index):
+            if each.id == task:
                 yield each
 
     def _next(self, start: int, total: int) -> str | None:
@@ -114,6 +118,7 @@ class MemoryNotebook:
         self._cursors: dict[Pass, Cursor] = {}
         self._runs: dict[TeamRun, KnownRun] = {}
         self._told: dict[SaidTry, bool] = {}
+        self._doubts: dict[TaskId, None] = {}
 
     async def at(self, reading: Pass) -> Cursor:
         """The cursor of *reading*."""
@@ -123,13 +128,26 @@ class MemoryNotebook:
         """What is known of *runs*."""
         return {run: self._runs[run] for run in runs if run in self._runs}
 
-    async def told(self, ends: Collection[SaidTry]) -> dict[SaidTry, bool]:
-        """Those of *ends* that were told."""
-        return {end: self._told[end] for end in ends if end in self._told}
+    async def told(self, tries: Collection[TryId]) -> dict[TryId, Told]:
+        """What was told of the ends of *tries*."""
+        found: dict[TryId, Told] = {}
+        for number in tries:
+            ends = [end for end in self._told if try_of(end) == number]
+            if ends:
+                *_, latest, at = max(ends, key=lambda end: (end[-1], end[-2]))
+                found[number] = Told(ends[-1][-2], latest, at, any(self._told[end] for end in ends))
+        return found
 
     def hear(self, *ends: SaidTry) -> None:
         """Others told of *ends*."""
-        self._told = dict.fromkeys(ends, False) | self._told
+        for end in ends:
+            self._told.setdefault(end, False)
+            if any(try_of(other) == try_of(end) and other[-2] != end[-2] for other in self._told):
+                self._doubts[end[:4]] = None
+
+    async def doubted(self, limit: int) -> list[TaskId]:
+        """Tasks of which something was told in several ways."""
+        return list(self._doubts)[:limit]
 
     async def due(self, limit: int) -> list[KnownRun]:
         """Runs to ask after, in turn."""
@@ -152,5 +170,7 @@ class MemoryNotebook:
         for run in outcome.gone:
             if run.key in self._runs and self._runs[run.key].started_at <= run.started_at:
                 del self._runs[run.key]
-        self._told |= dict.fromkeys(outcome.dealt_with, True)
+        self._told |= dict.fromkeys(sorted(outcome.dealt_with, key=lambda end: end[-1]), True)
+        for task in outcome.settled:
+            self._doubts.pop(task, None)
         self.facts.extend(outcome.facts)

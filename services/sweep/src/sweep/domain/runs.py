@@ -40,10 +40,22 @@ def plan_run(
         clear_number = known.clear_number + 1 if known else 0
         facts.append(_started(run, whose, run.start_date, clear_number))
         known = KnownRun(run.dag_id, run.run_id, whose, run.start_date, clear_number)
+    known = _count_clears(run, known)
     if run.end_date and run.ended and known.ended_at is None and at - run.end_date >= patience:
         facts.append(_finished(run, known))
         known = replace(known, ended_at=run.end_date)
     return RunPlan(tuple(facts), replace(known, missing_since=None))
+
+
+def _count_clears(run: SeenRun, known: KnownRun) -> KnownRun:
+    """Airflow queues a run anew when something of it is cleared, also while it runs: then its start stays.
+
+    Of several clears between two looks one is counted, until a try's start tells the number.
+    """
+    counted_to = known.counted_to or known.started_at
+    if run.queued_at is None or run.start_date != known.started_at or run.queued_at <= counted_to:
+        return known
+    return replace(known, clear_number=known.clear_number + 1, counted_to=run.queued_at)
 
 
 def is_same_start(run: SeenRun, known: KnownRun | None) -> bool:

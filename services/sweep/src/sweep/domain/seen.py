@@ -10,6 +10,15 @@ from outrider_contracts.event import Event
 RunId: TypeAlias = tuple[str, str]
 """dag_id and run_id: how Airflow's REST API names a run."""
 
+TaskId: TypeAlias = tuple[str, str, str, int]
+"""dag_id, run_id, task_id, map_index."""
+
+TryId: TypeAlias = tuple[str, str, str, int, int]
+"""A task and the number of its try."""
+
+SaidTry: TypeAlias = tuple[str, str, str, int, int, str, datetime]
+"""A try, its state, and when it ended."""
+
 TeamRun: TypeAlias = tuple[str, str, str]
 """team, dag_id and run_id. What was said in another team's name is nothing known of this one's run."""
 
@@ -61,6 +70,17 @@ class SeenTask:
     run_after: datetime | None = None
     operator: str = ""
     bundle: str = ""
+    queue: str = ""
+    pool: str = ""
+    queued_at: datetime | None = None
+    scheduled_at: datetime | None = None
+    overtaken: bool = False
+    """Another try has begun since."""
+
+    @property
+    def id(self) -> TaskId:
+        """Its name in Airflow."""
+        return (self.dag_id, self.run_id, self.task_id, self.map_index)
 
     @property
     def run(self) -> RunId:
@@ -87,6 +107,8 @@ class KnownRun:
     clear_number: int = 0
     ended_at: datetime | None = None
     missing_since: datetime | None = None
+    counted_to: datetime | None = None
+    """Clears up to then are in the clear number; None: up to the start."""
 
     @property
     def id(self) -> RunId:
@@ -104,11 +126,36 @@ def merged(left: KnownRun, right: KnownRun) -> KnownRun:
     if left.started_at != right.started_at:
         return max(left, right, key=lambda run: run.started_at)
     ends = [run.ended_at for run in (left, right) if run.ended_at]
-    return replace(right, clear_number=max(left.clear_number, right.clear_number), ended_at=max(ends, default=None))
+    counted = [run.counted_to for run in (left, right) if run.counted_to]
+    return replace(
+        right,
+        clear_number=max(left.clear_number, right.clear_number),
+        ended_at=max(ends, default=None),
+        counted_to=max(counted, default=None),
+    )
 
 
-SaidTry: TypeAlias = tuple[str, str, str, int, int, str, datetime]
-"""dag_id, run_id, task_id, map_index, try_number, state, and when it ended."""
+
+def try_of(end: SaidTry) -> TryId:
+    """The try that ended so."""
+    return end[:5]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What was told of a try's end. Tellings may differ: a process says its own end, whatever Airflow made of it."""
+
+    last: str
+    """The state told last, by whomever."""
+    latest: str
+    latest_at: datetime
+    """The latest end among the tellings, by its own time; of two at once the greater state."""
+    examined: bool = False
+    """The sweep has looked at this try before."""
+
+    def agrees(self, state: str, ended_at: datetime) -> bool:
+        """Whether *state* is what all readers have, those who take the last word and those who take the latest end."""
+        return self.last == self.latest == state and self.latest_at >= ended_at
 
 T = TypeVar("T", covariant=True)
 
@@ -156,4 +203,6 @@ class Outcome:
     dealt_with: frozenset[SaidTry] = frozenset()
     known: tuple[KnownRun, ...] = ()
     gone: tuple[KnownRun, ...] = ()
+    settled: tuple[TaskId, ...] = ()
+    """Tasks that no longer are in doubt."""
     moved: tuple[Pass, Cursor, Cursor] | None = None

@@ -7,7 +7,13 @@ from typing import cast
 from outrider_contracts.airflow import TaskFinished, TaskState
 from outrider_contracts.keys import TryKey
 
-from sweep.domain.seen import KnownRun, RunId, SaidTry, SeenTask
+from sweep.domain.seen import KnownRun, RunId, SaidTry, SeenTask, Told, TryId, try_of
+
+MOMENT = timedelta(microseconds=1)
+FAILURES = frozenset({"failed", "up_for_retry"})
+AFTERWARDS = {"failed": timedelta(seconds=30), "skipped": timedelta(seconds=30)}
+"""Of these ends Airflow writes down when the process was gone, callbacks and listeners included, not when it ended: by
+default it has 25 s for them (`[core] task_success_overtime` and the time until it is killed)."""
 
 TOLD_STATES = frozenset({"success", "failed", "up_for_retry", "skipped", "upstream_failed", "removed"})
 """States that end a try. Airflow's state is the truth: a task that was lost is `failed` there."""
@@ -30,23 +36,42 @@ def told_try(fact: TaskFinished) -> SaidTry:
 def plan_tasks(
     tasks: Collection[SeenTask],
     runs: Mapping[RunId, KnownRun],
-    told: Collection[SaidTry],
+    told: Mapping[TryId, Told],
     *,
     at: datetime,
     patience: timedelta,
 ) -> dict[SaidTry, TaskFinished]:
-    """The ends that nobody told, for the runs that are known; each with what is remembered of it.
+    """The ends that nobody told as they are, for the runs that are known; each with what is remembered of it.
 
-    Ends that a listener may tell are left to it for *patience*; a task that never began has none to tell of it.
+    Ends that a listener may tell are left to it for *patience*; a task that never began has none to tell of it. What
+    was told otherwise is said again as Airflow has it, a moment after the latest telling, so that it counts.
     """
     plan: dict[SaidTry, TaskFinished] = {}
     for task in tasks:
         end, run = said_try(task), runs.get(task.run)
-        if end is None or run is None or end in told:
+        if end is None or run is None:
             continue
+        before = told.get(try_of(end))
+        if before is not None and agrees(task, before):
+            continue
+        if before is not None and before.latest_at >= end[-1]:
+            end = (*end[:-1], before.latest_at + MOMENT)
         if task.try_number == 0 or at - end[-1] >= patience:
             plan[end] = _finished(task, run, end)
     return plan
+
+
+def agrees(task: SeenTask, told: Told) -> bool:
+    """Whether what was told of *task* is what Airflow has."""
+    end = said_try(task)
+    if end is None:
+        return True
+    *_, number, state, ended_at = end
+    if number:
+        ended_at -= AFTERWARDS.get(state, timedelta())
+    # of a try that was overtaken Airflow's history doesn't say whether its failure was for good
+    states = FAILURES if task.overtaken and state in FAILURES else {state}
+    return any(told.agrees(state, ended_at) for state in states)
 
 
 def as_told(earlier: SeenTask, newest: SeenTask) -> SeenTask:
@@ -56,6 +81,7 @@ def as_told(earlier: SeenTask, newest: SeenTask) -> SeenTask:
         **{
             **vars(earlier),
             "state": "up_for_retry" if retried else earlier.state,
+            "overtaken": True,
             "logical_date": newest.logical_date,
             "run_after": newest.run_after,
         }
@@ -63,10 +89,10 @@ def as_told(earlier: SeenTask, newest: SeenTask) -> SeenTask:
 
 
 def _ended_at(task: SeenTask) -> datetime | None:
-    """When it ended; a removed task never says, so its other times stand in, which no telling changes."""
-    if task.end_date is not None or task.state != "removed":
-        return task.end_date
-    return task.start_date or task.run_after
+    """When it ended. Where Airflow does not say (removed, or skipped because its run took too long) other times stand
+    in, which no telling changes.
+    """
+    return task.end_date or task.start_date or task.run_after
 
 
 def _finished(task: SeenTask, run: KnownRun, end: SaidTry) -> TaskFinished:
@@ -84,6 +110,11 @@ def _finished(task: SeenTask, run: KnownRun, end: SaidTry) -> TaskFinished:
         state=cast(TaskState, state),
         finished_at=ended_at,
         started_at=task.start_date,
+        queued_at=task.queued_at,
+        scheduled_at=task.scheduled_at,
         logical_date=task.logical_date,
         operator=task.operator,
+        queue=task.queue,
+        pool=task.pool,
+        team_rule=run.whose.rule,
     )
