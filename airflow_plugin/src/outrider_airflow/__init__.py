@@ -10,15 +10,17 @@ if TYPE_CHECKING:
     from outrider_contracts.declarations import Input, Output, Source
 
     from outrider_airflow.operators import LocalExecutionEnvironmentOperator
+    from outrider_airflow.pod.operator import ExecutionEnvironmentOperator
 
 _WHERE = {
     "Input": "outrider_contracts.declarations",
     "Output": "outrider_contracts.declarations",
     "Source": "outrider_contracts.declarations",
     "LocalExecutionEnvironmentOperator": "outrider_airflow.operators",
+    "ExecutionEnvironmentOperator": "outrider_airflow.pod.operator",
 }
 
-__all__ = ["Input", "LocalExecutionEnvironmentOperator", "Output", "Source"]
+__all__ = ["ExecutionEnvironmentOperator", "Input", "LocalExecutionEnvironmentOperator", "Output", "Source"]
 
 
 def __getattr__(name: str) -> object:

@@ -12,10 +12,12 @@ from outrider_contracts.http import (
     CredentialsRequest,
     EnsureRequest,
     Environment,
+    EnvironmentToken,
     NotReady,
     Problem,
     SealRequest,
     SealResult,
+    TokenRequest,
 )
 from outrider_contracts.model import Model
 
@@ -26,7 +28,12 @@ A = TypeVar("A", bound=Model)
 
 _LONGEST_PAUSE = 2.0
 _ONE_ANSWER = 10.0
-_MEANS = {"ensure": "make the environment ready", "seal": "seal the try", "credentials": "give new credentials"}
+_MEANS = {
+    "ensure": "make the environment ready",
+    "seal": "seal the try",
+    "credentials": "give new credentials",
+    "token": "give a token for the pod",
+}
 
 
 class _NotYet(Exception):
@@ -63,6 +70,10 @@ class StorageClient:
     def credentials(self, request: CredentialsRequest, *, within: float) -> Credentials:
         """New credentials for a try that is not sealed."""
         return self._answer("credentials", request, Credentials, within)
+
+    def token(self, request: TokenRequest, *, within: float) -> EnvironmentToken:
+        """A token by which a pod's stagers act for the try."""
+        return self._answer("token", request, EnvironmentToken, within)
 
     def __enter__(self) -> Self:
         return self

@@ -11,7 +11,8 @@ from outrider_contracts.http import Environment
 from outrider_airflow.attempt import Attempt, attempt_of
 from outrider_airflow.client import StorageClient
 from outrider_airflow.connection import storage_access
-from outrider_airflow.declared import declaration
+from outrider_airflow.declared import KINDS, declaration
+from outrider_airflow.environment import check_names
 from outrider_airflow.settings import settings
 
 _NOT_OVER = (TaskDeferred, TaskAwaitingInput, AirflowRescheduleException)
@@ -51,6 +52,21 @@ class ExecutionEnvironmentMixin(BaseOperator):
         self.destinations = dict(destinations or {})
         self.mode = mode
         declaration(self)
+        for kind in (*KINDS, "params"):
+            check_names(f"task {self.task_id!r}: {kind}", getattr(self, kind))
+
+    def begin(
+        self,
+        attempt: Attempt,
+        storage: StorageClient,
+        context: Context,  # noqa: ARG002  for subclasses
+    ) -> tuple[Attempt, Environment]:
+        """The try that counts, and its environment once it is ready. *attempt* is that of this process."""
+        return attempt, storage.ensure(attempt.ensure(declaration(self)), within=settings().ensure_timeout_seconds)
+
+    def resumed(self, attempt: Attempt, context: Context) -> Attempt:  # noqa: ARG002  for subclasses
+        """The try that counts after a deferral."""
+        return attempt
 
     def enrich(self, environment: Environment, attempt: Attempt, storage: StorageClient, context: Context) -> None:
         """Put what the job is given into the operator's own configuration, before `execute` of the next class."""
@@ -64,13 +80,13 @@ class ExecutionEnvironmentMixin(BaseOperator):
         """Wait for the environment, run the job in it, seal what it wrote."""
         attempt = attempt_of(context)
         with StorageClient(storage_access(), attempt.traceparent) as storage:
-            environment = storage.ensure(attempt.ensure(declaration(self)), within=settings().ensure_timeout_seconds)
+            attempt, environment = self.begin(attempt, storage, context)
             self.log.info("Environment ready: %s", _told(environment))
             return self._sealed(attempt, storage, lambda: self.run_in(environment, attempt, storage, context))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral (or fail, where the trigger did): the environment is that of before."""
-        attempt, resume = attempt_of(context), super().resume_execution
+        attempt, resume = self.resumed(attempt_of(context), context), super().resume_execution
         with StorageClient(storage_access(), attempt.traceparent) as storage:
             return self._sealed(attempt, storage, lambda: resume(next_method, next_kwargs, context))
 

@@ -39,6 +39,10 @@ class Settings:
     work_directory: str = ""
     """Where local jobs get their directories; empty: the system's place for temporary files."""
 
+    stager_image: str = ""
+    """The image that carries data in and out of pods; Airflow's XCom sidecar uses it too."""
+    stager_pull_policy: str = "IfNotPresent"
+
     airflow_traces: bool = False
     """Airflow's `[traces] otel_on`: its traces are gone on with; else each run has one that follows from its key."""
 
