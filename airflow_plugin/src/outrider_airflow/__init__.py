@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from outrider_airflow.output_assets import output_asset
     from outrider_airflow.operators import LocalExecutionEnvironmentOperator
+    from outrider_airflow.pod.operator import ExecutionEnvironmentOperator
     from outrider_airflow.sensor import OutputSensor
 
 _WHERE = {
@@ -19,11 +20,20 @@ _WHERE = {
     "Output": "outrider_contracts.declarations",
     "Source": "outrider_contracts.declarations",
     "LocalExecutionEnvironmentOperator": "outrider_airflow.operators",
+    "ExecutionEnvironmentOperator": "outrider_airflow.pod.operator",
     "OutputSensor": "outrider_airflow.sensor",
     "output_asset": "outrider_airflow.output_assets",
 }
 
-__all__ = ["Input", "LocalExecutionEnvironmentOperator", "Output", "OutputSensor", "Source", "output_asset"]
+__all__ = [
+    "ExecutionEnvironmentOperator",
+    "Input",
+    "LocalExecutionEnvironmentOperator",
+    "Output",
+    "OutputSensor",
+    "Source",
+    "output_asset",
+]
 
 
 def __getattr__(name: str) -> object:

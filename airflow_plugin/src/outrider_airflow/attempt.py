@@ -1,11 +1,11 @@
 """Which try a task process is, read from Airflow's context, as storage and lineage name it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from airflow.sdk import Context
 from outrider_contracts.declarations import InputDeclaration, TaskDeclaration
-from outrider_contracts.http import CredentialsRequest, EnsureRequest, OutputRequest, SealRequest
+from outrider_contracts.http import CredentialsRequest, EnsureRequest, OutputRequest, SealRequest, TokenRequest
 from outrider_contracts.keys import TryKey
 
 from outrider_airflow import whose
@@ -46,6 +46,14 @@ class Attempt:
     def credentials(self) -> CredentialsRequest:
         """Ask for new credentials."""
         return CredentialsRequest(task=self.task, run_started_at=self.run_started_at)
+
+    def token(self, *, adoptable: bool) -> TokenRequest:
+        """Ask for a token for its pod, which a later try may go on with if *adoptable*."""
+        return TokenRequest(task=self.task, run_started_at=self.run_started_at, adoptable=adoptable)
+
+    def of_try(self, try_number: int) -> "Attempt":
+        """The same task instance at another of its tries."""
+        return replace(self, task=self.task.task.attempt(try_number))
 
     def success(self) -> SealRequest:
         """Say that it ended well."""

@@ -12,12 +12,14 @@ from outrider_contracts.http import (
     CredentialsRequest,
     EnsureRequest,
     Environment,
+    EnvironmentToken,
     NotReady,
     OutputAnswer,
     OutputRequest,
     Problem,
     SealRequest,
     SealResult,
+    TokenRequest,
 )
 from outrider_contracts.model import Model
 
@@ -28,8 +30,13 @@ A = TypeVar("A", bound=Model)
 
 _LONGEST_PAUSE = 2.0
 _ONE_ANSWER = 10.0
-_MEANS = {"ensure": "make the environment ready", "seal": "seal the try", "credentials": "give new credentials",
-          "sealed": "say whether an output is sealed"}  # fmt: skip
+_MEANS = {
+    "ensure": "make the environment ready",
+    "seal": "seal the try",
+    "credentials": "give new credentials",
+    "token": "give a token for the pod",
+    "sealed": "say whether an output is sealed",
+}
 
 
 class _NotYet(Exception):
@@ -70,6 +77,10 @@ class StorageClient:
     def credentials(self, request: CredentialsRequest, *, within: float) -> Credentials:
         """New credentials for a try that is not sealed."""
         return self._answer("credentials", request, Credentials, within)
+
+    def token(self, request: TokenRequest, *, within: float) -> EnvironmentToken:
+        """A token by which a pod's stagers act for the try."""
+        return self._answer("token", request, EnvironmentToken, within)
 
     def __enter__(self) -> Self:
         return self

@@ -4,7 +4,7 @@ from typing import Any
 
 from outrider_contracts.declarations import TaskDeclaration, parse_declaration
 
-from outrider_airflow.environment import check_names
+from outrider_airflow.job_environment import check_names
 from outrider_airflow.reach import reach
 
 KINDS = ("inputs", "outputs", "sources", "destinations")

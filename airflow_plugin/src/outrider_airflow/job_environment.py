@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from outrider_contracts.http import Environment, EnvironmentDocument
+from outrider_contracts.http import Environment, EnvironmentDocument, StoreAddress
 from outrider_stage import Layout
 
 _PASSED_ON = ("PATH", "LANG", "LANGUAGE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -85,6 +85,19 @@ def variables(told: EnvironmentDocument, layout: Layout, file: Path) -> dict[str
         **_named("SOURCE", told.sources),
         **_named("DESTINATION", told.destinations),
         **_named("PARAM", {name: text for name, value in told.params.items() if (text := _scalar(value)) is not None}),
+    }
+
+
+def store_variables(store: StoreAddress) -> dict[str, str]:
+    """The AWS SDKs' own settings for a job that talks to the store itself; none where it is no S3."""
+    if store.kind != "s3":
+        return {}
+    endpoint = {"AWS_ENDPOINT_URL": store.endpoint_url, "AWS_ENDPOINT_URL_S3": store.endpoint_url}
+    return {
+        "AWS_REGION": store.region,
+        "AWS_DEFAULT_REGION": store.region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **{name: url for name, url in endpoint.items() if url},
     }
 
 

@@ -23,6 +23,7 @@ from outrider_stage.credential_server import serve_credentials
 from outrider_stage.credentials import CredentialSource
 from outrider_stage.ports import Store
 
+from outrider_airflow.job_environment import store_variables
 from outrider_airflow.errors import InputNotStaged, OutputNotStored
 
 
@@ -65,11 +66,4 @@ class LocalData:
             yield {}
             return
         with serve_credentials(self._credentials) as variables:
-            endpoint = {"AWS_ENDPOINT_URL": store.endpoint_url, "AWS_ENDPOINT_URL_S3": store.endpoint_url}
-            yield {
-                **variables,
-                "AWS_REGION": store.region,
-                "AWS_DEFAULT_REGION": store.region,
-                "AWS_EC2_METADATA_DISABLED": "true",
-                **{name: url for name, url in endpoint.items() if url},
-            }
+            yield {**variables, **store_variables(store)}

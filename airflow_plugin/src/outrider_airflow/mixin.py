@@ -14,6 +14,7 @@ from outrider_airflow.client import StorageClient
 from outrider_airflow.connection import storage_access
 from outrider_airflow.declared import declaration
 from outrider_airflow.errors import InputAwaited
+from outrider_airflow.job_environment import check_names
 from outrider_airflow.settings import settings
 from outrider_airflow.waits import WAITED, wait_for_input
 
@@ -56,6 +57,24 @@ class ExecutionEnvironmentMixin(BaseOperator):
         self.destinations = dict(destinations or {})
         self.mode = mode
         declaration(self)
+        check_names(f"task {self.task_id!r}: params", self.params)
+
+    def begin(
+        self,
+        attempt: Attempt,
+        storage: StorageClient,
+        context: Context,  # noqa: ARG002  for subclasses
+    ) -> tuple[Attempt, Environment]:
+        """The try that counts, and its environment once it is ready. *attempt* is that of this process."""
+        try:
+            wanted = attempt.ensure(declaration(self))
+            return attempt, storage.ensure(wanted, within=settings().ensure_timeout_seconds)
+        except InputAwaited as awaited:
+            wait_for_input(self, attempt, awaited)
+
+    def resumed(self, attempt: Attempt, context: Context) -> Attempt:  # noqa: ARG002  for subclasses
+        """The try that counts after a deferral."""
+        return attempt
 
     def enrich(self, environment: Environment, attempt: Attempt, storage: StorageClient, context: Context) -> None:
         """Put what the job is given into the operator's own configuration, before `execute` of the next class."""
@@ -69,7 +88,7 @@ class ExecutionEnvironmentMixin(BaseOperator):
         """Wait for the environment, run the job in it, seal what it wrote."""
         attempt = attempt_of(context)
         with StorageClient(storage_access(), attempt.traceparent) as storage:
-            environment = self._ensured(attempt, storage)
+            attempt, environment = self.begin(attempt, storage, context)
             self.log.info("Environment ready: %s", _told(environment))
             return self._sealed(attempt, storage, context, lambda: self.run_in(environment, attempt, storage, context))
 
@@ -77,7 +96,7 @@ class ExecutionEnvironmentMixin(BaseOperator):
         """Go on after a deferral (or fail, where the trigger did): the environment is that of before."""
         if next_method == WAITED:
             return self.execute(context)
-        attempt, resume = attempt_of(context), super().resume_execution
+        attempt, resume = self.resumed(attempt_of(context), context), super().resume_execution
         with StorageClient(storage_access(), attempt.traceparent) as storage:
             return self._sealed(attempt, storage, context, lambda: resume(next_method, next_kwargs, context))
 
@@ -85,12 +104,6 @@ class ExecutionEnvironmentMixin(BaseOperator):
     def get_serialized_fields(cls) -> frozenset[str]:
         """What the scheduler knows of the task: also that it may be put off, as a sensor may."""
         return super().get_serialized_fields() | {"_is_sensor"}
-
-    def _ensured(self, attempt: Attempt, storage: StorageClient) -> Environment:
-        try:
-            return storage.ensure(attempt.ensure(declaration(self)), within=settings().ensure_timeout_seconds)
-        except InputAwaited as awaited:
-            wait_for_input(self, attempt, awaited)
 
     def _sealed(self, attempt: Attempt, storage: StorageClient, context: Context, run: Callable[[], Any]) -> Any:
         """Run, and seal on every way out: success needs the seal, a failure tries once and quickly."""

@@ -15,7 +15,7 @@ from outrider_stage.credentials import RenewedCredentials
 from outrider_airflow.attempt import Attempt
 from outrider_airflow.client import StorageClient
 from outrider_airflow.declared import declaration
-from outrider_airflow.job_environment import check_names, document, inherited, variables
+from outrider_airflow.job_environment import document, inherited, variables
 from outrider_airflow.errors import JobFailed, JobKilled
 from outrider_airflow.job import Ended, JobProcess
 from outrider_airflow.local_data import LocalData
@@ -67,7 +67,6 @@ class LocalExecutionEnvironmentOperator(ExecutionEnvironmentMixin):
         names = self.env if isinstance(self.env, Mapping) else ()
         if taken := [name for name in names if name.startswith("OUTRIDER_")]:
             raise ValueError(f"task {self.task_id!r}: env may not set {taken[0]!r}; use params= for values of your own")
-        check_names(f"task {self.task_id!r}: params", self.params)
 
     def run_in(self, environment: Environment, attempt: Attempt, storage: StorageClient, context: Context) -> None:
         """Lay the job's directory out, run it there, store what it wrote; a failed job's outputs are stored too."""

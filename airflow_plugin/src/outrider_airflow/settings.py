@@ -47,6 +47,9 @@ class Settings:
     storage_url: str = ""
     lineage_url: str = ""
     """Where the tabs ask; tasks get storage's address from their team's connection."""
+    stager_image: str = ""
+    """The image that carries data in and out of pods; Airflow's XCom sidecar uses it too."""
+    stager_pull_policy: str = "IfNotPresent"
 
     airflow_traces: bool = False
     """Airflow's `[traces] otel_on`: its traces are gone on with; else each run has one that follows from its key."""

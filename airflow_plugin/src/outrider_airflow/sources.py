@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from airflow.sdk import BaseHook, Connection
 from outrider_contracts.declarations import SourceDeclaration
@@ -26,19 +25,22 @@ def write_connections(
         written[name] = directory / f"{name}.json"
         descriptor = os.open(written[name], os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(_spelled(find(source.connection)), file)
+            file.write(spelled(find(source.connection)))
     return written
 
 
-def _spelled(connection: Connection) -> dict[str, Any]:
-    return {
-        "conn_id": connection.conn_id,
-        "conn_type": connection.conn_type,
-        "host": connection.host,
-        "port": connection.port,
-        "login": connection.login,
-        "password": connection.password,
-        "schema": connection.schema,
-        "extra": connection.extra_dejson,
-        "uri": connection.get_uri(),
-    }
+def spelled(connection: Connection) -> str:
+    """The connection as its file has it: JSON, with the URI for programs that take one."""
+    return json.dumps(
+        {
+            "conn_id": connection.conn_id,
+            "conn_type": connection.conn_type,
+            "host": connection.host,
+            "port": connection.port,
+            "login": connection.login,
+            "password": connection.password,
+            "schema": connection.schema,
+            "extra": connection.extra_dejson,
+            "uri": connection.get_uri(),
+        }
+    )

@@ -122,7 +122,7 @@ async def platform(database: Database) -> AsyncIterator[Platform]:
         await migrate(pool, [("bus", BUS_MIGRATIONS), ("chassis", CHASSIS_MIGRATIONS), ("storage", MIGRATIONS)])
         await pool.execute(
             "TRUNCATE storage.runs, storage.graphs, storage.ends, storage.attempts, storage.versions, storage.holds, "
-            "storage.waits, storage.told, storage.control, bus.outbox"
+            "storage.waits, storage.told, storage.tokens, storage.control, bus.outbox"
         )
         made = Platform(pool)
         await begin(made.work)

@@ -56,7 +56,8 @@ async def tables(platform: Platform) -> list[list[tuple[object, ...]]]:
 async def told(platform: Platform, facts: list[Event]) -> list[list[tuple[object, ...]]]:
     """The tables after these facts, on empty tables, once time has passed too."""
     await platform.pool.execute(
-        "TRUNCATE storage.runs, storage.graphs, storage.ends, storage.attempts, storage.versions, storage.holds"
+        "TRUNCATE storage.runs, storage.graphs, storage.ends, storage.attempts, storage.versions, storage.holds, "
+        "storage.tokens"
     )
     platform.store.files.clear()
     await platform.hear(*facts)

@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 from outrider_local import kafka, postgres
-from outrider_local.kubernetes import rights
+from outrider_local.kubernetes import images, node, rights
 from outrider_local.stack import Stack
 
 USERS = ("admin", "outrider")
@@ -118,6 +118,7 @@ def _sections(stack: Stack) -> dict[str, dict[str, object]]:
             "token_url": f"{_service(stack, 'tenancy')}/v1/token",
             "storage_url": _service(stack, "storage"),
             "lineage_url": _service(stack, "lineage"),
+            **_pods(stack),
         },
     }
 
@@ -135,3 +136,10 @@ def _key(stack: Stack, name: str) -> str:
 
         stack.secrets.write(name, urlsafe_b64encode(secrets.token_bytes(32)).decode())
     return path.read_text()
+
+
+def _pods(stack: Stack) -> dict[str, object]:
+    """What carries data in and out of pods; the node has it already, and no registry does."""
+    if not node.claimed(stack):
+        return {}
+    return {"stager_image": images.stage(stack.layout).name, "stager_pull_policy": "Never"}

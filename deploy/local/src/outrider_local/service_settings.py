@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 
 from outrider_local import airflow_config, identities, kafka, postgres, s3, s3_users
-from outrider_local.kubernetes import network, rights
+from outrider_local.kubernetes import network, node, rights
 from outrider_local.names import ACCOUNT, BUCKET, REGION, TEAMS_DATABASE
 from outrider_local.stack import Stack
 
@@ -83,6 +83,17 @@ def _storage(stack: Stack) -> Mapping[str, str]:
         **_airflow(stack),
         "TEAM_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/outrider/teams/outrider-team-{{team}}",
         "CLEARING_INTERVAL_SECONDS": "10",
+        **_pods(stack),
+    }
+
+
+def _pods(stack: Stack) -> Mapping[str, str]:
+    """Where pods find storage and S3."""
+    if not node.claimed(stack):
+        return {}
+    return {
+        "POD_URL": f"http://{node.forwarded(stack, 'storage')}",
+        "POD_S3_ENDPOINT_URL": f"http://{node.forwarded(stack, 's3')}",
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import httpx
 
 from outrider_local import kafka, postgres, s3, service_settings
-from outrider_local.kubernetes import control_plane
+from outrider_local.kubernetes import control_plane, node
 from outrider_local.processes import Command
 from outrider_local.stack import Stack
 from outrider_local.topics import Topics
@@ -28,6 +28,7 @@ class Service:
         return (
             kafka.NAME, Topics.name, postgres.NAME, *((s3.NAME,) if self.name in _NEEDS_S3 else ()),
             *((control_plane.NAME,) if self.name == "tenancy" else ()),
+            *((node.NAME,) if self.name == "storage" else ()),
         )  # fmt: skip
 
     def install(self, stack: Stack) -> None:

@@ -92,6 +92,32 @@ class CredentialsRequest(Model):
     run_started_at: Instant
 
 
+class TokenRequest(Model):
+    """A token for what carries the data of one try in and out of a pod. The try was ensured and is not sealed."""
+
+    task: TryKey
+    run_started_at: Instant
+    adoptable: bool = Field(
+        default=False, description="a later try of the task may go on with this one's pod, should its worker be lost"
+    )
+
+
+class EnvironmentToken(Model):
+    """Good for one try's environment and credentials, until it is sealed or superseded, and for nothing else."""
+
+    token: str = Field(repr=False)
+    expires_at: Instant
+    url: str = Field(default="", description="storage as pods reach it; empty: as whoever asked does")
+    store: StoreAddress = Field(description="the store as pods reach it")
+
+
+class Standing(Model):
+    """Whether what carries a try's data may go on."""
+
+    revoked: bool
+    reason: str = ""
+
+
 class SealRequest(Model):
     """The try is over. Sealing twice with the same outcome gives the same answer."""
 

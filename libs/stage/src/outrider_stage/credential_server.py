@@ -16,9 +16,12 @@ from outrider_stage.credentials import CredentialSource, sdk_form
 
 
 @contextmanager
-def serve_credentials(source: CredentialSource) -> Iterator[dict[str, str]]:
-    """Serve *source* on 127.0.0.1 while the context lasts. Gives the env variables a job needs to find it."""
-    token = secrets.token_urlsafe(32)
+def serve_credentials(source: CredentialSource, *, port: int = 0, token: str = "") -> Iterator[dict[str, str]]:
+    """Serve *source* on 127.0.0.1 while the context lasts. Gives the env variables a job needs to find it.
+
+    Where the job was told before, *port* and *token* are those it knows; else they are chosen here.
+    """
+    token = token or secrets.token_urlsafe(32)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name is http.server's
@@ -43,16 +46,21 @@ def serve_credentials(source: CredentialSource) -> Iterator[dict[str, str]]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing: it would end in the task's log."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
         yield {
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{server.server_port}/credentials",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": credentials_uri(server.server_port),
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,
         }
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def credentials_uri(port: int) -> str:
+    """Where the credentials are served."""
+    return f"http://127.0.0.1:{port}/credentials"

@@ -15,3 +15,7 @@ class OutputNotStored(StageError):
 
 class StoreUnavailable(StageError):
     """The store is away or refuses the credentials; trying again later may help."""
+
+
+class Revoked(StageError):
+    """Storage says that nothing of this try counts any more, or never did."""

@@ -23,9 +23,15 @@ def stage_in(environment: Environment, store: Store, layout: Layout) -> dict[str
     for name, versions in environment.inputs.items():
         layout.input(name).mkdir(parents=True, exist_ok=True)
         carried[name] = sum(_lay_out(name, version, store, layout) for version in versions)
+    make_outputs(environment, layout)
+    return carried
+
+
+def make_outputs(environment: Environment, layout: Layout) -> None:
+    """Have the output directories, writable for whatever user the job's image runs as."""
     for name in environment.outputs:
         layout.output(name).mkdir(parents=True, exist_ok=True)
-    return carried
+        layout.output(name).chmod(0o777)
 
 
 def _lay_out(name: str, version: InputVersion, store: Store, layout: Layout) -> int:

@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from outrider_chassis.callers import Caller, Role
 from outrider_chassis.http import CurrentCaller, require
 from outrider_contracts.holdings import (
@@ -20,17 +21,23 @@ from outrider_contracts.http import (
     CredentialsRequest,
     EnsureRequest,
     Environment,
+    EnvironmentToken,
     NotReady,
     OutputAnswer,
     OutputRequest,
     SealRequest,
     SealResult,
+    Standing,
+    TokenRequest,
 )
 
-from storage.cases import ensure, look, people, seal, show
+from storage.cases import carry, ensure, look, people, seal, show
 from storage.cases.take import keep_refusal
 from storage.cases.work import Work
 from storage.domain.refusals import Refused, Waiting
+
+TryToken = Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer(description="from /v1/environments/token"))]
+"""What a pod's stagers show: the token of one try. It opens the routes under /v1/try and no other."""
 
 
 def routes(work: Work) -> APIRouter:
@@ -60,6 +67,22 @@ def routes(work: Work) -> APIRouter:
     async def sealed(request: OutputRequest, caller: CurrentCaller) -> OutputAnswer:
         require(caller, Role.operator, request.reader.team)
         return await look.sealed(work, request)
+    @router.post("/environments/token")
+    async def token(request: TokenRequest, caller: CurrentCaller) -> EnvironmentToken:
+        require(caller, Role.operator, request.task.team)
+        return await carry.give(work, request)
+
+    @router.get("/try/environment")
+    async def try_environment(bearer: TryToken) -> Environment:
+        return await carry.environment(work, bearer.credentials)
+
+    @router.get("/try/credentials")
+    async def try_credentials(bearer: TryToken) -> Credentials | None:
+        return await carry.credentials(work, bearer.credentials)
+
+    @router.get("/try/standing")
+    async def try_standing(bearer: TryToken) -> Standing:
+        return await carry.standing(work, bearer.credentials)
 
     @router.get("/environments")
     async def environments(
@@ -107,6 +130,13 @@ def refused(refusal: Refused) -> JSONResponse:
     status = 404 if refusal.reason == "unknown-path" else 409
     problem = {"code": refusal.reason, "message": refusal.message, "fix": refusal.fix}
     return JSONResponse({"error": problem}, status)
+
+
+def unknown_token() -> JSONResponse:
+    """Whoever asks in a try's name shows a token that is none (any more): 401."""
+    message = "this token is good for no try"
+    problem = {"code": "unauthenticated", "message": message, "fix": "let Airflow start another try"}
+    return JSONResponse({"error": problem}, 401, {"WWW-Authenticate": "Bearer"})
 
 
 def waiting(wait: Waiting) -> JSONResponse:

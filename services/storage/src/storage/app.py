@@ -21,6 +21,7 @@ from storage.adapters.rest_airflow import RestAirflow
 from storage.adapters.s3 import config, s3_store
 from storage.adapters.sts import NoCredentials, StsIssuer
 from storage.cases.begin import begin
+from storage.cases.carry import UnknownToken
 from storage.cases.work import Work
 from storage.domain.refusals import Refused, Waiting
 from storage.handlers import NEVER_AGAIN, handlers, lane
@@ -43,7 +44,7 @@ async def wire(resources: Resources[Settings]) -> None:
     teams.listen(resources.bus, f"{GROUP}.teams")
     work = Work(
         database=resources.bus.database, store=store, issuer=issuer, airflow=RestAirflow(airflow), teams=teams,
-        terms=settings.terms, clock=lambda: datetime.now(UTC),
+        terms=settings.terms, clock=lambda: datetime.now(UTC), pods=settings.pods,
     )  # fmt: skip
     await begin(work)
     resources.bus.lanes(
@@ -65,6 +66,10 @@ def add_routes(app: FastAPI, work: Work) -> None:
     @app.exception_handler(Refused)
     async def refused(_: Request, refusal: Refused) -> JSONResponse:
         return api.refused(refusal)
+
+    @app.exception_handler(UnknownToken)
+    async def unknown_token(_: Request, __: UnknownToken) -> JSONResponse:
+        return api.unknown_token()
 
     @app.exception_handler(Waiting)
     async def waiting(_: Request, wait: Waiting) -> JSONResponse:

@@ -7,7 +7,7 @@ from typing import Literal
 from outrider_chassis.settings import ServiceSettings
 from pydantic_settings import SettingsConfigDict
 
-from storage.cases.work import Terms
+from storage.cases.work import PodAddresses, Terms
 
 
 class Settings(ServiceSettings):
@@ -24,6 +24,13 @@ class Settings(ServiceSettings):
     team_role_arn: str = ""
     """The team's role, with `{team}` in it; storage assumes it for each try."""
     credential_seconds: int = 3600
+
+    token_seconds: int = 7 * 86_400
+    """How long a pod's token is good, should its try last that long; inputs are held no longer either."""
+    pod_url: str = ""
+    """This service as pods reach it; empty: as Airflow's tasks do."""
+    pod_s3_endpoint_url: str = ""
+    """The store as pods reach it; empty: as this service does."""
 
     airflow_url: str
     airflow_username: str
@@ -54,4 +61,10 @@ class Settings(ServiceSettings):
             seal_grace=timedelta(seconds=self.seal_grace_seconds),
             phantom_after=timedelta(seconds=self.phantom_seconds),
             removals_per_hour=self.removals_per_hour,
+            token=timedelta(seconds=self.token_seconds),
         )
+
+    @property
+    def pods(self) -> PodAddresses:
+        """Where pods find what they need."""
+        return PodAddresses(self.pod_url, self.pod_s3_endpoint_url)

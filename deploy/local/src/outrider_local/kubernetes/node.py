@@ -92,6 +92,11 @@ class Node:
         return {} if number is None else {"pods": str(network.subnet(number)), "gateway": network.gateway(number)}
 
 
+def claimed(stack: Stack) -> bool:
+    """Whether the stack has a node of its own that runs, or was killed and not yet taken down."""
+    return machine.claimed(stack) is not None
+
+
 def gateway(stack: Stack) -> str:
     """Address of this machine as pods see it. Raises StackError where there is no node."""
     number = machine.claimed(stack)

@@ -8,12 +8,11 @@ from outrider_contracts.holdings import FreezeRequest, Frozen, HoldRequest
 from outrider_contracts.http import Credentials, CredentialsRequest
 from outrider_contracts.tenants import AuditRecorded
 
-from storage.cases.take import give_credentials, given_up, superseded
+from storage.cases.take import give_credentials, still_writing
 from storage.cases.work import Work
 from storage.domain.admission import admit
-from storage.domain.attempts import superseding
 from storage.domain.refusals import Refused
-from storage.records import attempts, control, holds, listings, removals, versions
+from storage.records import control, holds, listings, removals, versions
 from storage.records.codec import Connection
 from storage.records.listings import Listed
 
@@ -91,19 +90,8 @@ async def renew(work: Work, request: CredentialsRequest) -> Credentials | None:
     """New credentials for a try that is neither sealed nor superseded. Raises Refused."""
     tried = request.task
     admit(tried.team, await work.teams.get(tried.team), waited=parse_duration("1h"))
-    label = f"try {tried.try_number} of {tried.label}"
     async with work.database.begin() as tx:
-        known = await attempts.of_task(tx.connection, tried.task)
-        order = (request.run_started_at, tried.try_number)
-        attempt = next((a for a in known if a.try_number is not None and a.order == order), None)
-        if attempt is None or attempt.inputs is None:
-            raise Refused(
-                "unknown-try", f"{label} has no environment", "ask for it first: POST /v1/environments/ensure"
-            )
-        if (later := superseding(order, known)) is not None:
-            raise superseded(label, later)
-        if attempt.state == "sealed" or not await versions.all_open(tx.connection, attempt):
-            raise given_up(label)
+        attempt = await still_writing(tx.connection, tried, request.run_started_at)
     return await give_credentials(work, attempt)
 
 

@@ -11,7 +11,7 @@ from storage.cases.work import Work
 from storage.domain.access import Access
 from storage.domain.attempts import Attempt, Wanted, default_retention, failed_retention, superseding
 from storage.domain.refusals import Refused
-from storage.records import attempts, runs, told
+from storage.records import attempts, runs, told, versions
 from storage.records.codec import Connection
 
 _GENERATIONS_TO_TRY = 20
@@ -63,6 +63,21 @@ async def _take(work: Work, connection: Connection, wanted: Wanted, reader: Team
                 failed_retention=failed_retention(reader.spec, work.terms.failed_retention),
             )  # fmt: skip
     return await attempts.claim(connection, attempt, ensured_at=now if asked else None)
+
+
+async def still_writing(connection: Connection, tried: TryKey, run_started_at: datetime) -> Attempt:
+    """The try's generation, if it has its environment and is neither sealed nor superseded. Raises Refused."""
+    label = f"try {tried.try_number} of {tried.label}"
+    known = await attempts.of_task(connection, tried.task)
+    order = (run_started_at, tried.try_number)
+    attempt = next((a for a in known if a.try_number is not None and a.order == order), None)
+    if attempt is None or attempt.inputs is None:
+        raise Refused("unknown-try", f"{label} has no environment", "ask for it first: POST /v1/environments/ensure")
+    if (later := superseding(order, known)) is not None:
+        raise superseded(label, later)
+    if attempt.state == "sealed" or not await versions.all_open(connection, attempt):
+        raise given_up(label)
+    return attempt
 
 
 def superseded(label: str, later: Attempt) -> Refused:

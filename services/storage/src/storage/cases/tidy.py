@@ -11,7 +11,7 @@ from storage.cases.seal import seal_by_what_is_there
 from storage.cases.work import Work
 from storage.domain.refusals import Refused, Waiting
 from storage.domain.removal import plan_removal
-from storage.records import attempts, control, runs, told, versions
+from storage.records import attempts, control, runs, told, tokens, versions
 
 _BATCH = 200
 _STUCK = timedelta(seconds=10)
@@ -92,11 +92,12 @@ async def drop_phantoms(work: Work) -> None:
 
 
 async def plan_forgotten(work: Work) -> None:
-    """Plan the clearing of what came after its run's end, and let old waits go."""
+    """Plan the clearing of what came after its run's end, and let old waits and tokens go."""
     async with work.database.begin() as tx:
         forgotten = await versions.unplanned(tx.connection, _BATCH)
         await control.forget_waits(tx.connection, work.clock() - timedelta(days=1))
         await told.forget(tx.connection, work.clock() - told.KEPT)
+        await tokens.forget(tx.connection, work.clock())
     for run in forgotten:
         async with work.database.begin() as tx:
             await plan_run(work, tx.connection, run)

@@ -21,6 +21,15 @@ class Terms:
     seal_grace: timedelta = timedelta(seconds=30)
     phantom_after: timedelta = timedelta(hours=1)
     removals_per_hour: int = 5000
+    token: timedelta = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class PodAddresses:
+    """Where pods find storage and the store, where that is not where everybody else does; empty: it is."""
+
+    storage_url: str = ""
+    s3_endpoint_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,3 +43,4 @@ class Work:
     teams: Teams
     terms: Terms
     clock: Callable[[], datetime]
+    pods: PodAddresses = PodAddresses()

@@ -31,6 +31,24 @@ _OPEN_VERSIONS = """
 INSERT INTO storage.versions (path, place, generation, output, retention)
 SELECT path, $1, $2, output, retention FROM unnest($3::text[], $4::text[], $5::text[]) AS t (path, output, retention)
 """
+# A try that a later one may go on with is not over because its worker was lost, but once a later one has ended for good
+# or the run has.
+_ENDED_UNSEALED = """
+SELECT a.*, a.declaration::text AS declaration_text, a.inputs::text AS inputs_text, e.state AS ended
+FROM storage.attempts a
+JOIN storage.ends e USING (team, dag_id, run_id, task_id, map_index, run_started_at, try_number)
+WHERE a.state IN ('announced', 'ready') AND e.ended_at <= $1 AND (
+    NOT a.adoptable OR e.state <> 'up_for_retry'
+    OR EXISTS (SELECT FROM storage.ends l
+               WHERE (l.team, l.dag_id, l.run_id, l.task_id, l.map_index, l.run_started_at)
+                   = (a.team, a.dag_id, a.run_id, a.task_id, a.map_index, a.run_started_at)
+                 AND l.try_number > a.try_number AND l.state <> 'up_for_retry')
+    OR EXISTS (SELECT FROM storage.runs r
+               WHERE (r.team, r.dag_id, r.run_id) = (a.team, a.dag_id, a.run_id)
+                 AND (r.run_started_at > a.run_started_at
+                      OR r.run_started_at = a.run_started_at AND r.finished_at IS NOT NULL)))
+ORDER BY a.announced_at LIMIT $2
+"""
 
 
 async def lock(connection: Connection, place: str) -> None:
@@ -46,6 +64,14 @@ async def of_task(connection: Connection, task: TaskKey) -> list[Attempt]:
         *task_columns(task),
     )
     return [attempt_of(row) for row in rows]
+
+
+async def of_token(connection: Connection, digest: bytes, now: datetime) -> Attempt | None:
+    """Whose token it is, None where it is unknown or has expired."""
+    row = await connection.fetchrow(
+        _ROW + "JOIN storage.tokens USING (place, generation) WHERE digest = $1 AND expires_at > $2", digest, now
+    )
+    return None if row is None else attempt_of(row)
 
 
 async def find(
@@ -185,13 +211,7 @@ async def unused(connection: Connection, due_before: datetime, limit: int) -> li
 
 async def ended_unsealed(connection: Connection, ended_before: datetime, limit: int) -> list[tuple[Attempt, str]]:
     """Attempts whose try ended without a seal, with the state it ended in."""
-    rows: list[Row] = await connection.fetch(
-        "SELECT a.*, a.declaration::text AS declaration_text, a.inputs::text AS inputs_text, e.state AS ended "
-        "FROM storage.attempts a JOIN storage.ends e USING "
-        "(team, dag_id, run_id, task_id, map_index, run_started_at, try_number) "
-        "WHERE a.state IN ('announced', 'ready') AND e.ended_at <= $1 ORDER BY a.announced_at LIMIT $2",
-        ended_before, limit,
-    )  # fmt: skip
+    rows: list[Row] = await connection.fetch(_ENDED_UNSEALED, ended_before, limit)
     return [(attempt_of(row, suffix="_text"), row["ended"]) for row in rows]
 
 

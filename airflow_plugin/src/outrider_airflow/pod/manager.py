@@ -1,0 +1,134 @@
+"""Deals with the pod of one try: all that Airflow's operator does to a pod goes through here, deferred or not."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from airflow.providers.cncf.kubernetes.callbacks import KubernetesPodOperatorCallback
+from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import PodLaunchFailedException, generic_api_retry
+from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager, PodPhase
+from kubernetes import client
+from kubernetes.client.rest import ApiException
+from urllib3.exceptions import HTTPError
+
+from outrider_airflow.pod import spec
+from outrider_airflow.pod.plan import secret_name
+from outrider_airflow.pod.stagers import IN, OUT, end_of, failed_start, stuck_stager
+
+_LINES = 200
+
+
+class EnvironmentPodManager(PodManager):
+    """A pod with stagers: its Secret comes and goes with it, and it is over only once its outputs are stored."""
+
+    def __init__(
+        self,
+        kube_client: client.CoreV1Api,
+        callbacks: list[type[KubernetesPodOperatorCallback]] | None,
+        *,
+        files: Callable[[], Mapping[str, str]],
+        kill_grace: int,
+    ) -> None:
+        """*files* are what the pod's Secret holds; *kill_grace*: seconds a pod has to end when it is deleted."""
+        super().__init__(kube_client=kube_client, callbacks=callbacks)
+        self._files, self._kill_grace = files, kill_grace
+        self._starting = False
+
+    def create_pod(self, pod: client.V1Pod) -> client.V1Pod:
+        """Create the Secret, the pod, and make the first the second's own."""
+        manifest = self._client.api_client.sanitize_for_serialization(pod)
+        secret = spec.secret(manifest, self._files())
+        self._create_secret(secret)
+        try:
+            created = super().create_pod(pod)
+        except BaseException:
+            with suppress(ApiException, HTTPError):
+                self._client.delete_namespaced_secret(secret["metadata"]["name"], pod.metadata.namespace)
+            raise
+        self._own(created)
+        return created
+
+    def delete_pod(self, pod: client.V1Pod) -> None:
+        """Delete it with the time it has to end when it is killed; its own may be as long as an upload."""
+        self._delete(pod.metadata.name, pod.metadata.namespace)
+
+    async def await_pod_start(self, pod: client.V1Pod, *args: Any, **kwargs: Any) -> None:
+        """As Airflow's, and give up on stagers whose image can't be had."""
+        self._starting = True
+        try:
+            await super().await_pod_start(pod, *args, **kwargs)
+        finally:
+            self._starting = False
+
+    def read_pod(self, pod: client.V1Pod) -> client.V1Pod:
+        """The pod as it is now."""
+        found = super().read_pod(pod)
+        if self._starting and (why := stuck_stager(found)):
+            raise PodLaunchFailedException(why)
+        return found
+
+    def await_pod_completion(
+        self, pod: client.V1Pod, istio_enabled: bool = False, container_name: str = "base", do_xcom_push: bool = False
+    ) -> client.V1Pod:
+        """Wait until the outputs are stored, also where Airflow would be content with the job's end."""
+        remote = super().await_pod_completion(pod, istio_enabled, container_name, do_xcom_push)
+        while remote.status.phase not in PodPhase.terminal_states and self._is_storing(remote, container_name):
+            remote = super().await_pod_completion(pod, container_name=container_name)
+        return remote
+
+    def get_init_container_names(self, pod: client.V1Pod) -> list[str]:
+        """The author's own: the sidecar is an init container by name only and ends last, ours are told anyway."""
+        return [name for name in super().get_init_container_names(pod) if name not in (IN, OUT)]
+
+    def tell(self, pod: client.V1Pod, container: str) -> None:
+        """Put what a stager said into the task's log."""
+        for line in self.last_lines(pod, container, _LINES):
+            self.log.info("[%s] %s", container, line)
+
+    def last_lines(self, pod: client.V1Pod, container: str, lines: int) -> list[str]:
+        """What the container said last; nothing where it can't be read (any more)."""
+        try:
+            said = self._client.read_namespaced_pod_log(
+                pod.metadata.name, pod.metadata.namespace, container=container, tail_lines=lines, _preload_content=False
+            )
+        except (ApiException, HTTPError):
+            return []
+        text: str = said.data.decode("utf-8", errors="backslashreplace")
+        return text.splitlines()
+
+    @staticmethod
+    def _is_storing(pod: client.V1Pod, base: str) -> bool:
+        """Whether the sidecar has been told to end and has not: all of the pod's own containers have ended."""
+        others = [container.name for container in pod.spec.containers]
+        has_sidecar = any(container.name == OUT for container in pod.spec.init_containers or ())
+        return (
+            has_sidecar
+            and end_of(pod, base) is not None
+            and end_of(pod, OUT) is None
+            and failed_start(pod) is None
+            and all(end_of(pod, name) is not None for name in others)
+        )
+
+    @generic_api_retry  # type: ignore[untyped-decorator]  # Airflow's
+    def _create_secret(self, secret: spec.Manifest) -> None:
+        metadata = secret["metadata"]
+        try:
+            self._client.create_namespaced_secret(metadata["namespace"], secret)
+        except ApiException as error:
+            if error.status != 409:  # an earlier attempt of this very call
+                raise
+
+    @generic_api_retry  # type: ignore[untyped-decorator]  # Airflow's
+    def _own(self, pod: client.V1Pod) -> None:
+        metadata = pod.metadata
+        self._client.patch_namespaced_secret(
+            secret_name(metadata.name), metadata.namespace, spec.owned_by(metadata.name, metadata.uid)
+        )
+
+    @generic_api_retry  # type: ignore[untyped-decorator]  # Airflow's
+    def _delete(self, name: str, namespace: str) -> None:
+        try:
+            self._client.delete_namespaced_pod(name, namespace, grace_period_seconds=self._kill_grace)
+        except ApiException as error:
+            if error.status != 404:
+                raise

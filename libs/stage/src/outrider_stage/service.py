@@ -1,0 +1,80 @@
+"""What a stager asks of storage, in the name of its one try."""
+
+import http.client
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import TypeVar
+
+from outrider_contracts.http import Credentials, Environment, Standing
+from outrider_contracts.model import Model
+
+from outrider_stage.errors import Revoked, StoreUnavailable
+
+M = TypeVar("M", bound=Model)
+
+_LONGEST_PAUSE = 5.0
+_ONE_ANSWER = 30.0
+
+
+class StorageService:
+    """Storage over HTTP. What is away is waited for, up to `within` seconds; a no is final."""
+
+    def __init__(self, url: str, token: Callable[[], str], *, within: float) -> None:
+        self._url, self._token, self._within = url, token, within
+        # what the cluster's proxies are for, storage is not
+        self._http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def environment(self) -> Environment:
+        """What the try was given. Raises Revoked, StoreUnavailable."""
+        return self._patiently("environment", Environment)
+
+    def credentials(self) -> Credentials:
+        """New credentials. Raises Revoked, StoreUnavailable."""
+        return self._patiently("credentials", Credentials)
+
+    def revoked(self) -> str | None:
+        """Why nothing of the try counts any more; None where it does, or where storage can't be asked now."""
+        try:
+            standing = self._ask("standing", Standing)
+        except Revoked as revoked:
+            return str(revoked)
+        except StoreUnavailable:
+            return None
+        return standing.reason or "revoked" if standing.revoked else None
+
+    def _patiently(self, what: str, kind: type[M]) -> M:
+        ends, pause = time.monotonic() + self._within, 0.2
+        while True:
+            try:
+                return self._ask(what, kind)
+            except StoreUnavailable:
+                if time.monotonic() + pause > ends:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _ask(self, what: str, kind: type[M]) -> M:
+        url = f"{self._url}/v1/try/{what}"
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {self._token()}"})  # noqa: S310
+        try:
+            with self._http.open(request, timeout=_ONE_ANSWER) as answer:
+                return kind.model_validate_json(answer.read())
+        except urllib.error.HTTPError as error:
+            reason = _reason(error.read())
+            if error.code in (401, 403, 404, 409):
+                raise Revoked(reason) from None
+            raise StoreUnavailable(f"{url} answered {error.code}: {reason}") from None
+        except (OSError, http.client.HTTPException) as error:
+            raise StoreUnavailable(f"{url} cannot be reached ({error})") from error
+        except ValueError as error:
+            raise StoreUnavailable(f"{url} answered something else") from error
+
+
+def _reason(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return body.decode(errors="replace")[:200]

@@ -1,0 +1,83 @@
+"""What carries a try's data in and out of a pod: it holds a token for that one try and asks in its name alone."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from outrider_contracts.http import Credentials, Environment, EnvironmentToken, Standing, StoreAddress, TokenRequest
+
+from storage.cases.take import give_credentials, still_writing
+from storage.cases.work import Work
+from storage.domain.admission import admit
+from storage.domain.attempts import Attempt
+from storage.domain.refusals import Refused
+from storage.records import attempts, tokens
+
+_KNOWN_LONG_AGO = timedelta(hours=1)
+
+
+async def give(work: Work, request: TokenRequest) -> EnvironmentToken:
+    """A new token for a try that has its environment and may still write. Raises Refused."""
+    tried = request.task
+    admit(tried.team, await work.teams.get(tried.team), waited=_KNOWN_LONG_AGO)
+    token = secrets.token_urlsafe(32)
+    expires_at = work.clock() + work.terms.token
+    async with work.database.begin() as tx:
+        attempt = await still_writing(tx.connection, tried, request.run_started_at)
+        await tokens.add(tx.connection, _digest(token), attempt, adoptable=request.adoptable, expires_at=expires_at)
+    return EnvironmentToken(token=token, expires_at=expires_at, url=work.pods.storage_url, store=_store(work))
+
+
+async def environment(work: Work, token: str) -> Environment:
+    """Everything that carries data has to know. Raises Refused, UnknownToken."""
+    attempt = await _bearer(work, token)
+    return Environment(
+        task=attempt.tried,
+        run_started_at=attempt.run_started_at,
+        generation=attempt.generation,
+        place=attempt.place,
+        mode=attempt.declaration.mode,
+        store=_store(work),
+        inputs=dict(attempt.inputs or {}),
+        missing_inputs=attempt.missing_inputs,
+        outputs=attempt.outputs,
+        credentials=await give_credentials(work, attempt),
+    )
+
+
+async def credentials(work: Work, token: str) -> Credentials | None:
+    """New credentials. Raises Refused, UnknownToken."""
+    return await give_credentials(work, await _bearer(work, token))
+
+
+async def standing(work: Work, token: str) -> Standing:
+    """Whether it is still worth carrying anything. Raises UnknownToken."""
+    try:
+        await _bearer(work, token)
+    except Refused as refusal:
+        return Standing(revoked=True, reason=str(refusal))
+    return Standing(revoked=False)
+
+
+class UnknownToken(Exception):
+    """Nobody was given this token, or it has expired."""
+
+
+async def _bearer(work: Work, token: str) -> Attempt:
+    async with work.database.begin() as tx:
+        attempt = await attempts.of_token(tx.connection, _digest(token), work.clock())
+        if attempt is None:
+            raise UnknownToken
+        attempt = await still_writing(tx.connection, attempt.tried, attempt.run_started_at)
+    admit(attempt.task.team, await work.teams.get(attempt.task.team), waited=_KNOWN_LONG_AGO)
+    return attempt
+
+
+def _store(work: Work) -> StoreAddress:
+    address = work.store.address
+    endpoint = work.pods.s3_endpoint_url
+    return address.model_copy(update={"endpoint_url": endpoint}) if endpoint else address
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
