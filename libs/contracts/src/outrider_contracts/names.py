@@ -1,5 +1,6 @@
 """Team ids and every name that is derived from one. Derived by code, never free text, so no team can name another's."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Annotated
@@ -39,6 +40,19 @@ def check_new_team_id(value: str) -> str:
 
 PLATFORM = "platform"
 """What stands in a team's place where an act concerns none, or all of them. Reserved, so no team can ever be it."""
+
+_FIRST_UNIX_ID = 1_000_000_000
+_UNIX_IDS = 1_000_000_000
+"""Above what images and hosts give away, below 2**31, where Kubernetes ends."""
+
+JOB_ACCOUNT = "job"
+"""Service account of jobs in their team's namespace: no rights, no token."""
+RUNNER_ACCOUNT = "runner"
+"""Service account with which the team's Airflow tasks run pods in the team's namespace."""
+SPARK_ACCOUNT = "spark"
+"""Service account of Spark drivers: it may make their executors."""
+KUBERNETES_CONNECTION = "kubernetes_default"
+"""Airflow connection with the runner's credentials, one per team."""
 
 TeamId = Annotated[str, AfterValidator(check_team_id)]
 NewTeamId = Annotated[str, AfterValidator(check_new_team_id)]
@@ -99,6 +113,17 @@ class DerivedNames:
     def http_client(self) -> str:
         """Client id at the token endpoint. No colon: HTTP Basic ends the user name at the first one."""
         return f"team-{self.team}"
+
+    @property
+    def namespace(self) -> str:
+        """Kubernetes namespace of the team's pods."""
+        return f"outrider-team-{self.team}"
+
+    @property
+    def unix_id(self) -> int:
+        """User and group that the team's pods run as, fsGroup too. Tenancy takes no two teams with the same one."""
+        drawn = int.from_bytes(hashlib.sha256(self.team.encode()).digest()[:8])
+        return _FIRST_UNIX_ID + drawn % _UNIX_IDS
 
 
 IAM_PATH = "/outrider/teams/"
