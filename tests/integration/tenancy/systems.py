@@ -12,15 +12,19 @@ from confluent_kafka.admin import AdminClient
 from outrider_bus.kafka import KafkaAddress
 from outrider_contracts.tenants import Acceptance, TeamSpec
 from outrider_local import s3_users
-from outrider_local.handles import Database, RunningKafka, RunningPostgres, RunningS3
+from outrider_local.handles import Database, RunningKafka, RunningKubernetes, RunningPostgres, RunningS3
 from tenancy.adapters.airflow import AirflowProvisioner, Place
 from tenancy.adapters.file_secrets import FileSecretStore
 from tenancy.adapters.iam import IamProvisioner, Store
 from tenancy.adapters.kafka import KafkaProvisioner
 from tenancy.adapters.kafka_admin import KafkaAdmin
 from tenancy.adapters.kafka_quotas import KafkaQuotas
+from tenancy.adapters.kubernetes import KubernetesProvisioner, Site
+from tenancy.adapters.kubernetes_cluster import ApiCluster, address_in
 from tenancy.adapters.memory import MemoryClients
+from tenancy.adapters.memory_cluster import MemoryCluster
 from tenancy.adapters.postgres import PostgresProvisioner
+from tenancy.domain.kubeconfig import ClusterAddress
 from tenancy.domain.teams import Wanted
 
 TABLES = Path(__file__).with_name("airflow_tables.sql")
@@ -57,6 +61,8 @@ class Systems:
     root: Path
     roster: MemoryRoster = field(default_factory=MemoryRoster)
     clients: MemoryClients = field(default_factory=MemoryClients)
+    kubernetes: RunningKubernetes | None = None
+    """Only where a test asks for it: it takes its time to start."""
 
     @property
     def secrets(self) -> FileSecretStore:
@@ -87,6 +93,15 @@ class Systems:
             self.root / "connections", "http://127.0.0.1:8081", "http://127.0.0.1:8080/v1/token",
         )  # fmt: skip
         return AirflowProvisioner(place, self.roster, self.clients)
+
+    def kubernetes_provisioner(self, memory: MemoryCluster | None = None) -> KubernetesProvisioner:
+        """On the real cluster, under tenancy's own rights there; or on its twin."""
+        connections = self.root / "connections"
+        if memory is not None:
+            return KubernetesProvisioner(memory, Site(ClusterAddress("https://memory"), connections))
+        assert self.kubernetes is not None
+        kubeconfig = self.kubernetes.tenancy_kubeconfig
+        return KubernetesProvisioner(ApiCluster(kubeconfig), Site(address_in(kubeconfig), connections))
 
     @property
     def bundles_file(self) -> Path:

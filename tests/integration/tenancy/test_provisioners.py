@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tenancy.adapters.memory import MemoryProvisioner
+from tenancy.adapters.memory_cluster import MemoryCluster
 from tenancy.adapters.storage import StorageProvisioner
 from tenancy.domain.teams import Wanted
 from tenancy.ports import Provisioner
@@ -18,7 +19,10 @@ MAKE: dict[str, Callable[[Systems], Provisioner]] = {
     "postgres": lambda systems: systems.postgres_provisioner,
     "airflow": lambda systems: systems.airflow_provisioner,
     "storage": lambda _: StorageProvisioner(),
+    "kubernetes": lambda systems: systems.kubernetes_provisioner(),
+    "kubernetes on memory": lambda systems: systems.kubernetes_provisioner(MEMORY),
 }
+MEMORY = MemoryCluster()
 HAS_NOTHING_TO_MAKE = {"storage"}
 
 
@@ -28,15 +32,18 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def provisioner(name: str, systems: Systems) -> Provisioner:
+def provisioner(name: str, systems: Systems, request: pytest.FixtureRequest) -> Provisioner:
+    if name == "kubernetes":
+        systems.kubernetes = request.getfixturevalue("kubernetes")
     return MAKE[name](systems)
 
 
 @pytest.fixture
 def team(systems: Systems) -> Wanted:
     wanted = new_team(
-        kafka={"produceBytesPerSecond": "5Mi"}, postgres={"connectionLimit": 5}, airflow={"pools": {"default": 3}}
-    )
+        kafka={"produceBytesPerSecond": "5Mi"}, postgres={"connectionLimit": 5}, airflow={"pools": {"default": 3}},
+        kubernetes={"quota": {"pods": 3, "requests.cpu": "2", "limits.memory": "4Gi"}},
+    )  # fmt: skip
     systems.roster.teams.append(wanted)
     return wanted
 
@@ -67,7 +74,9 @@ async def test_applying_again_changes_nothing(provisioner: Provisioner, team: Wa
 async def test_a_suspended_team_stays_suspended_and_comes_back(
     provisioner: Provisioner, name: str, team: Wanted, systems: Systems
 ) -> None:
-    suspended = changed(team, lifecycle="Suspended", airflow={"pools": {"default": 3}})
+    suspended = changed(
+        team, lifecycle="Suspended", airflow={"pools": {"default": 3}}, kubernetes={"quota": {"pods": 3}}
+    )
     await provisioner.apply(team)
 
     revoked = await provisioner.apply(suspended)
@@ -89,12 +98,22 @@ async def test_a_team_that_was_never_active_can_be_suspended(provisioner: Provis
     assert await provisioner.plan(suspended) == ()
 
 
+async def test_a_deleted_team_has_nothing_left_to_revoke(provisioner: Provisioner, team: Wanted) -> None:
+    deleted = changed(team, lifecycle="Deleted")
+    await provisioner.apply(team)
+
+    await provisioner.apply(deleted)
+
+    assert await provisioner.plan(deleted) == ()
+
+
 async def test_credentials_that_were_lost_are_made_anew(
     provisioner: Provisioner, name: str, team: Wanted, systems: Systems
 ) -> None:
     """Also what a crash leaves between setting a password and keeping it."""
     await provisioner.apply(team)
-    files = [systems.root / "secrets" / team.team / name, systems.root / "connections" / team.team / "outrider"]
+    connections = systems.root / "connections" / team.team
+    files = [systems.root / "secrets" / team.team / name, connections / "outrider", connections / "kubernetes_default"]
     lost = [_lose(file) for file in files if file.exists()]
 
     assert bool(await provisioner.plan(team)) is bool(lost)

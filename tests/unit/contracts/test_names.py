@@ -10,7 +10,7 @@ from outrider_contracts.topics import team_concerned, team_events, team_inbox, t
 
 GRAMMAR = r"[a-z][a-z0-9]{0,6}(-[a-z0-9]{1,6}){0,3}"
 IDS = st.from_regex(GRAMMAR, fullmatch=True).filter(lambda value: 3 <= len(value) <= 30)
-DERIVED = sorted(set(name for name, value in vars(DerivedNames).items() if isinstance(value, property)) - {"unix_id"})
+DERIVED = sorted({name for name, value in vars(DerivedNames).items() if isinstance(value, property)} - {"unix_id"})
 """All but the number, which is drawn: tenancy refuses a team whose number another one has."""
 ROLES = ("postgres_owner", "postgres_login")
 

@@ -71,9 +71,18 @@ class AirflowSpec(Closed):
 
 
 class KubernetesSpec(Closed):
-    """Quota of the team's namespace."""
+    """The team's namespace: its quota, how strict pods are looked at, and whose word counts on its objects."""
 
     quota: dict[str, str | int] = Field(default_factory=dict)
+    pod_security: Literal["restricted", "baseline"] = Field(
+        default="restricted", alias="podSecurity", exclude_if=lambda level: level == "restricted"
+    )
+    force: bool = Field(
+        default=False,
+        exclude_if=lambda force: not force,
+        description="take fields over that another manager has set; else they are left to it and shown as a conflict",
+    )
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
 class CacheSpec(Closed):

@@ -20,6 +20,7 @@ from tenancy.adapters.iam_client import Connect
 from tenancy.adapters.kafka import KafkaProvisioner
 from tenancy.adapters.kafka_admin import KafkaAdmin
 from tenancy.adapters.kafka_quotas import KafkaQuotas
+from tenancy.adapters.kubernetes import KubernetesProvisioner, Site
 from tenancy.adapters.postgres import PostgresProvisioner
 from tenancy.adapters.postgres_clients import PostgresClients
 from tenancy.adapters.postgres_registry import PostgresRegistry
@@ -70,6 +71,7 @@ def make_provisioners(
             settings.teams_database_url, settings.teams_database_password_file, secrets
         ),
         "airflow": lambda: AirflowProvisioner(_airflow(settings), registry, clients),
+        "kubernetes": lambda: _kubernetes(settings),
     }
     if unknown := [name for name in settings.names if name not in known]:
         raise ValueError(f"TENANCY_PROVISIONERS names {', '.join(unknown)}; there are {', '.join(known)}")
@@ -117,3 +119,18 @@ def _airflow(settings: Settings) -> Place:
         storage_url=settings.storage_url,
         token_url=f"{settings.issuer_url.rstrip('/')}/v1/token",
     )
+
+
+def _kubernetes(settings: Settings) -> KubernetesProvisioner:
+    if settings.kubernetes_kubeconfig is None or settings.airflow_connections_dir is None:
+        raise ValueError(
+            "the kubernetes provisioner needs TENANCY_KUBERNETES_KUBECONFIG and TENANCY_AIRFLOW_CONNECTIONS_DIR"
+        )
+    # the client's 767 classes cost two seconds and 60 MiB, which only those who use it shall pay
+    from tenancy.adapters.kubernetes_cluster import ApiCluster, address_in
+
+    site = Site(
+        address_in(settings.kubernetes_kubeconfig), settings.airflow_connections_dir, settings.platform_cidrs,
+        settings.kubernetes_token_hours * 3600,
+    )  # fmt: skip
+    return KubernetesProvisioner(ApiCluster(settings.kubernetes_kubeconfig), site)

@@ -9,11 +9,16 @@ from typing import Protocol
 from outrider_contracts.tenants import AuditRecorded
 
 from tenancy.domain.clients import Client
+from tenancy.domain.manifests import Manifest, Ref
 from tenancy.domain.teams import TeamRecord, Wanted
 
 
 class ProvisioningFailed(Exception):
     """The outside system said no for a reason a person has to look at. The message carries no secret."""
+
+
+class FieldsHeld(Exception):
+    """Fields that were to be set belong to other managers; nothing was changed. The message names field and manager."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Applied:
-    """What was done, where the team's credentials lie, and what is still waited for ("" = nothing)."""
+    """What was done, where the team's credentials lie, what is waited for, and what others hold ("" = nothing)."""
 
     changes: tuple[Change, ...] = ()
     secret_refs: Mapping[str, str] | None = None
     waiting_for: str = ""
+    conflict: str = ""
 
 
 class Provisioner(Protocol):
@@ -54,6 +60,25 @@ class Provisioner(Protocol):
 
         Data is never removed. Access that narrows is added to before it is taken from.
         """
+
+
+class Cluster(Protocol):
+    """Kubernetes objects, as one field manager sets them. Every method may be repeated with the same result."""
+
+    async def find(self, ref: Ref) -> Manifest | None:
+        """The object as it is, None if there is none."""
+
+    async def apply(self, manifest: Manifest, *, dry: bool = False, force: bool = False) -> Manifest:
+        """Have the fields of *manifest* and no others that we once set; answer the object as it is (*dry*: would be).
+
+        Raises FieldsHeld where another manager has set one of them otherwise, unless *force* takes it over.
+        """
+
+    async def remove(self, ref: Ref) -> None:
+        """Have no such object."""
+
+    async def token(self, namespace: str, account: str, seconds: int) -> str:
+        """A token of the service account (a JWT), good for about *seconds*."""
 
 
 class SecretStore(Protocol):

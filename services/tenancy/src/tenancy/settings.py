@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from outrider_chassis.settings import ServiceSettings
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 
@@ -42,6 +43,19 @@ class Settings(ServiceSettings):
     """Read by the API server's secrets backend: <dir>/<team>/<connection>."""
     storage_url: str = "http://127.0.0.1:8081"
     """Base URL of storage as tasks reach it; goes into each team's connection `outrider`."""
+
+    kubernetes_kubeconfig: Path | None = None
+    """Tenancy's own way into the cluster (deploy/kubernetes/tenancy.yaml says its rights); its address is also what
+    the teams' tasks are given."""
+    kubernetes_platform_cidrs: str = ""
+    """Private addresses that pods of every team may reach, CIDRs separated by commas: storage, S3, Kafka, databases."""
+    kubernetes_token_hours: int = Field(default=48, ge=1)
+    """How long a runner's token is asked for; it is renewed when half of what was given has passed."""
+
+    @property
+    def platform_cidrs(self) -> tuple[str, ...]:
+        """The addresses one by one."""
+        return tuple(cidr.strip() for cidr in self.kubernetes_platform_cidrs.split(",") if cidr.strip())
 
     @property
     def names(self) -> tuple[str, ...]:

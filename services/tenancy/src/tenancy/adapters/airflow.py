@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from outrider_bus.ports import Connection
 
 from tenancy.adapters.credentials import new_password
-from tenancy.adapters.file_secrets import write_private
+from tenancy.adapters.file_secrets import read_private, write_private
 from tenancy.adapters.postgres import connected
 from tenancy.domain.bundles import bundle_list, pool_names
 from tenancy.domain.clients import sha256
@@ -83,7 +83,8 @@ class AirflowProvisioner:
         withdrawn = {pool: 0 for pool, held in found.items() if pool not in slots and held}
         return _Gap(
             team=not team,
-            bundles=not team or await self._bundles() != await asyncio.to_thread(_read, self._place.bundles_file),
+            bundles=not team
+            or await self._bundles() != await asyncio.to_thread(read_private, self._place.bundles_file),
             pools={pool: wish for pool, wish in slots.items() if found.get(pool) != wish} | withdrawn,
             client=wanted.active and not await self._client_fits(wanted),
         )
@@ -98,11 +99,11 @@ class AirflowProvisioner:
             names = [wanted.names.airflow_team for wanted in teams]
             await connection.execute("INSERT INTO team (name) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", names)
             text = bundle_list(teams, str(self._place.bundles_root))
-            if text != await asyncio.to_thread(_read, self._place.bundles_file):
+            if text != await asyncio.to_thread(read_private, self._place.bundles_file):
                 await asyncio.to_thread(_replace, self._place.bundles_file, text)
 
     async def _client_fits(self, wanted: Wanted) -> bool:
-        held = await asyncio.to_thread(_read, self._place.connections / wanted.team / _CONNECTION)
+        held = await asyncio.to_thread(read_private, self._place.connections / wanted.team / _CONNECTION)
         client = await self._clients.find(wanted.names.http_client)
         if not held or client is None:
             return False
@@ -143,13 +144,6 @@ class _Gap:
             *(Change("pool.set", f"{pool}={slots}") for pool, slots in sorted(self.pools.items())),
             *([Change("client.set", names.http_client)] if self.client else []),
         )
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except FileNotFoundError:
-        return ""
 
 
 def _replace(path: Path, text: str) -> None:

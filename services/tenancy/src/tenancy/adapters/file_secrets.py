@@ -19,6 +19,14 @@ def write_private(path: Path, text: str) -> None:
     beside.replace(path)
 
 
+def read_private(path: Path) -> str:
+    """The text, "" where there is none."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
+
+
 class FileSecretStore:
     """One directory per team. Team ids and names are ours, so they are safe as file names."""
 

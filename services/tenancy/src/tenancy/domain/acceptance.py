@@ -1,8 +1,10 @@
 """Which records of the onboarding topic are accepted, and what accepting one changes."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from outrider_contracts.names import DerivedNames
 from outrider_contracts.tenants import TeamDesired
 
 from tenancy.domain.teams import Refusal, TeamRecord
@@ -33,6 +35,16 @@ def judge(desired: TeamDesired, known: TeamRecord | None) -> Refusal | None:
     if known is None and desired.spec.lifecycle == "Deleted":
         return Refusal("Unknown", f"{desired.team} is not known here, so there is nothing to delete")
     return None
+
+
+def clash(team: str, others: Iterable[str]) -> Refusal | None:
+    """Say whether a new *team* would share the user of its pods with one of *others*; None for the usual case."""
+    drawn = DerivedNames(team).unix_id
+    taken = next((other for other in others if other != team and DerivedNames(other).unix_id == drawn), None)
+    if taken is None:
+        return None
+    message = f"pods of {team} would run as user {drawn}, as those of {taken} do; choose another id"
+    return Refusal("UnixIdTaken", message)
 
 
 def accept(desired: TeamDesired, known: TeamRecord | None, because: str, now: datetime) -> TeamRecord:

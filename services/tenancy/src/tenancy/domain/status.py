@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
-from outrider_contracts.names import DerivedNames
+from outrider_contracts.names import JOB_ACCOUNT, RUNNER_ACCOUNT, SPARK_ACCOUNT, DerivedNames
 from outrider_contracts.tenants import TeamStatus
 from outrider_contracts.topics import team_events, team_inbox
 
@@ -14,7 +14,8 @@ from tenancy.domain.teams import TeamRecord
 
 Phase = Literal["Provisioning", "Ready", "Degraded", "Refused", "Suspended", "Orphaned", "Deleted"]
 
-_TROUBLE = frozenset({"Failed", "Unavailable"})
+TROUBLE = frozenset({"Failed", "Unavailable", "Conflict"})
+"""Reasons of a condition that keep a team from being ready."""
 
 
 def phase(record: TeamRecord, provisioners: Iterable[str]) -> Phase:
@@ -26,7 +27,7 @@ def phase(record: TeamRecord, provisioners: Iterable[str]) -> Phase:
     conditions = [record.condition(name) for name in provisioners]
     if all(c is not None and c.status == "True" for c in conditions):
         return "Ready"
-    if any(c is not None and c.reason in _TROUBLE for c in conditions):
+    if any(c is not None and c.reason in TROUBLE for c in conditions):
         return "Degraded"
     return "Provisioning"
 
@@ -86,6 +87,11 @@ def names_of(team: str) -> dict[str, str]:
         "airflow.team": names.airflow_team,
         "airflow.bundle": names.bundle,
         "http.client": names.http_client,
+        "kubernetes.namespace": names.namespace,
+        "kubernetes.unix_id": str(names.unix_id),
+        "kubernetes.job_account": JOB_ACCOUNT,
+        "kubernetes.runner_account": RUNNER_ACCOUNT,
+        "kubernetes.spark_account": SPARK_ACCOUNT,
     }
 
 

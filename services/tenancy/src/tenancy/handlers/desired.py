@@ -12,7 +12,7 @@ from outrider_contracts.envelope import Envelope, UndecodableError
 from outrider_contracts.event import Event
 from outrider_contracts.tenants import AuditRecorded, TeamDesired, TeamSpec
 
-from tenancy.domain.acceptance import accept, give_work, judge
+from tenancy.domain.acceptance import accept, clash, give_work, judge
 from tenancy.domain.grants import concerned, readable
 from tenancy.domain.teams import Refusal, TeamRecord
 from tenancy.ports import Ledger
@@ -62,7 +62,7 @@ async def desire(ledger: Ledger, desired: TeamDesired, specs: dict[str, TeamSpec
     *specs* holds the spec in force of every team; what is accepted is put into it.
     """
     known = await ledger.get(desired.team)
-    refusal = judge(desired, known)
+    refusal = judge(desired, known) or (clash(desired.team, specs) if known is None else None)
     if refusal is not None:
         await _refuse(ledger, desired, known, refusal, because)
         return

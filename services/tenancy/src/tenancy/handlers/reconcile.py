@@ -12,6 +12,7 @@ from outrider_contracts.tenants import AuditRecorded
 
 from tenancy.domain.acceptance import RESYNC
 from tenancy.domain.backoff import RELOAD_POLL, resync_at, retry_at
+from tenancy.domain.status import TROUBLE
 from tenancy.domain.teams import TeamRecord
 from tenancy.ports import Applied, Ledger, Provisioner, ProvisioningFailed, Registry
 
@@ -52,7 +53,9 @@ class Reconciler:
         name, applied, status, reason, message = provisioner.name, Applied(), True, "Provisioned", ""
         try:
             applied = await asyncio.wait_for(provisioner.apply(record.wanted), _PATIENCE_SECONDS)
-            if applied.waiting_for:
+            if applied.conflict:
+                status, reason, message = False, "Conflict", applied.conflict
+            elif applied.waiting_for:
                 status, reason, message = False, applied.waiting_for, "the change is written; a reload takes it up"
             elif not record.wanted.active:
                 status, reason, message = False, record.spec.lifecycle, "access is revoked, data is kept"
@@ -108,6 +111,6 @@ class Reconciler:
     def _next_try(self, record: TeamRecord, now: datetime) -> datetime:
         stated = [record.condition(provisioner.name) for provisioner in self._provisioners]
         reasons = {condition.reason for condition in stated if condition is not None}
-        if not reasons & {"Failed", "Unavailable"} and record.attempts < _QUICK_POLLS:
+        if not reasons & TROUBLE and record.attempts < _QUICK_POLLS:
             return now + RELOAD_POLL
-        return retry_at(now, record.attempts, random(), away="Failed" not in reasons)  # noqa: S311
+        return retry_at(now, record.attempts, random(), away=not reasons & {"Failed", "Conflict"})  # noqa: S311

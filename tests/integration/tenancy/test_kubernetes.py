@@ -1,0 +1,273 @@
+"""A team in a real cluster: whose word counts on an object, and what each of a team's accounts can do there."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from kubernetes_asyncio import client, config
+from kubernetes_asyncio.client.exceptions import ApiException
+from outrider_local.handles import RunningKubernetes
+from tenancy.adapters.kubernetes_cluster import ApiCluster
+from tenancy.adapters.memory_cluster import MemoryCluster
+from tenancy.domain.manifests import Manifest, Ref
+from tenancy.domain.teams import Wanted
+from tenancy.ports import Cluster, FieldsHeld, ProvisioningFailed
+
+from tests.integration.tenancy.systems import Systems, changed, new_team
+
+
+@pytest.fixture
+def systems(systems: Systems, kubernetes: RunningKubernetes) -> Systems:
+    systems.kubernetes = kubernetes
+    return systems
+
+
+@asynccontextmanager
+async def reaching(kubernetes: RunningKubernetes) -> AsyncIterator[client.CoreV1Api]:
+    """The API as the cluster's administrator."""
+    configuration = client.Configuration()
+    await config.load_kube_config(str(kubernetes.kubeconfig), client_configuration=configuration)
+    async with client.ApiClient(configuration) as api:
+        yield client.CoreV1Api(api)
+
+
+@asynccontextmanager
+async def as_runner(systems: Systems, team: Wanted) -> AsyncIterator[client.ApiClient]:
+    """The API as the team's Airflow tasks reach it: by their connection and nothing else."""
+    file = systems.root / "connections" / team.team / "kubernetes_default"
+    kubeconfig = json.loads(file.read_text())["extra"]["kube_config"]
+    configuration = client.Configuration()
+    await config.load_kube_config_from_dict(kubeconfig, client_configuration=configuration)
+    async with client.ApiClient(configuration) as api:
+        yield api
+
+
+async def onboard(systems: Systems, **kubernetes: object) -> Wanted:
+    team = new_team(kubernetes={"quota": {"pods": 2}, **kubernetes})
+    await systems.kubernetes_provisioner().apply(team)
+    return team
+
+
+async def may(api: client.ApiClient, namespace: str, verb: str, resource: str) -> bool:
+    resource, _, subresource = resource.partition("/")
+    asked = client.V1ResourceAttributes(namespace=namespace, verb=verb, resource=resource, subresource=subresource)
+    review = client.V1SelfSubjectAccessReview(spec=client.V1SelfSubjectAccessReviewSpec(resource_attributes=asked))
+    answer = await client.AuthorizationV1Api(api).create_self_subject_access_review(review)
+    return bool(answer.status.allowed)
+
+
+def pod(**spec: Any) -> dict[str, Any]:
+    """A pod that a namespace under `restricted` takes."""
+    container = {
+        "name": "base", "image": "job",
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }  # fmt: skip
+    secure = {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}}
+    body = {"containers": [container], "securityContext": secure, **spec}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "p-"}, "spec": body}
+
+
+async def refusal(api: client.ApiClient, namespace: str, body: dict[str, Any]) -> str:
+    """What the API server says to that pod; "" where it takes it."""
+    try:
+        await client.CoreV1Api(api).create_namespaced_pod(namespace, body)
+    except ApiException as error:
+        return str(json.loads(error.body)["message"])
+    return ""
+
+
+async def test_a_runner_runs_pods_in_its_team_s_namespace_and_sees_no_other(systems: Systems) -> None:
+    ads, news = await onboard(systems), await onboard(systems)
+    own, other = ads.names.namespace, news.names.namespace
+    needed = [
+        ("create", "pods"), ("watch", "pods"), ("get", "pods/log"), ("get", "pods/exec"), ("list", "events"),
+        ("create", "secrets"), ("patch", "secrets"), ("delete", "secrets"), ("delete", "services"),
+    ]  # fmt: skip
+    async with as_runner(systems, ads) as api:
+        allowed = {asked: await may(api, own, *asked) for asked in needed}
+        abroad = {asked: await may(api, other, *asked) for asked in needed}
+        too_much = {
+            asked: await may(api, own, *asked)
+            for asked in [("get", "secrets"), ("list", "secrets"), ("patch", "resourcequotas"), ("get", "namespaces")]
+        }
+        taken = await refusal(api, own, pod(serviceAccountName="job"))
+        refused = await refusal(api, other, pod())
+
+    assert set(allowed.values()) == {True}
+    assert set(abroad.values()) == {False}
+    assert set(too_much.values()) == {False}
+    assert taken == ""
+    assert f'cannot create resource "pods" in API group "" in the namespace "{other}"' in refused
+
+
+async def test_quota_and_pod_security_hold_for_the_team_s_pods(systems: Systems) -> None:
+    team = await onboard(systems)
+    async with as_runner(systems, team) as api:
+        privileged = pod(containers=[{"name": "base", "image": "job", "securityContext": {"privileged": True}}])
+        insecure = await refusal(api, team.names.namespace, privileged)
+        said = [await refusal(api, team.names.namespace, pod()) for _ in range(3)]
+
+    assert 'violates PodSecurity "restricted:latest"' in insecure
+    assert said[:2] == ["", ""]
+    assert "exceeded quota: team, requested: pods=1, used: pods=2, limited: pods=2" in said[2]
+
+
+async def test_a_suspended_team_s_runner_is_refused_at_once_and_comes_back(systems: Systems) -> None:
+    team = await onboard(systems)
+    suspended = changed(team, lifecycle="Suspended", kubernetes={"quota": {"pods": 2}})
+    async with as_runner(systems, team) as api:
+        before = await refusal(api, team.names.namespace, pod())
+        await systems.kubernetes_provisioner().apply(suspended)
+        after = await refused_in_time(api, team.names.namespace)
+        await systems.kubernetes_provisioner().apply(team)
+        again = await refusal(api, team.names.namespace, pod())
+
+    assert before == ""
+    assert "is forbidden" in after
+    assert again == ""
+
+
+async def refused_in_time(api: client.ApiClient, namespace: str) -> str:
+    """The first refusal: the authorizer hears of a binding's end by a watch."""
+    async with asyncio.timeout(10):
+        while not (said := await refusal(api, namespace, {**pod(), "metadata": {"name": "one"}})):
+            await client.CoreV1Api(api).delete_namespaced_pod("one", namespace, grace_period_seconds=0)
+    return said
+
+
+async def test_a_deleted_team_s_token_is_good_for_nothing_and_its_namespace_stays(
+    systems: Systems, kubernetes: RunningKubernetes
+) -> None:
+    team = await onboard(systems)
+    async with as_runner(systems, team) as api:
+        await systems.kubernetes_provisioner().apply(changed(team, lifecycle="Deleted"))
+        async with asyncio.timeout(30):
+            while not await unknown(api):
+                pass
+
+    async with reaching(kubernetes) as core:
+        assert (await core.read_namespace(team.names.namespace)).status.phase == "Active"
+
+
+async def unknown(api: client.ApiClient) -> bool:
+    try:
+        await may(api, "default", "get", "pods")
+    except ApiException as error:
+        return bool(error.status == 401)
+    return False
+
+
+async def test_a_person_s_change_is_left_stated_and_taken_back_on_request(
+    systems: Systems, kubernetes: RunningKubernetes
+) -> None:
+    team = await onboard(systems)
+    namespace, provisioner = team.names.namespace, systems.kubernetes_provisioner()
+    async with reaching(kubernetes) as core:
+        by_hand = {"spec": {"hard": {"pods": "99"}}}
+        await core.patch_namespaced_resource_quota(
+            "team", namespace, by_hand, field_manager="kubectl-edit", _content_type="application/merge-patch+json"
+        )
+        planned = await provisioner.plan(team)
+        applied = await provisioner.apply(team)
+        left = (await core.read_namespaced_resource_quota("team", namespace)).spec.hard
+        forced = await provisioner.apply(changed(team, kubernetes={"quota": {"pods": 2}, "force": True}))
+        taken = (await core.read_namespaced_resource_quota("team", namespace)).spec.hard
+
+    drift = f"resourcequota.set {namespace}/team: .spec.hard.pods 99 -> 2 (set by kubectl-edit)"
+    assert [str(change) for change in planned] == [drift]
+    assert f"ResourceQuota {namespace}/team: .spec.hard.pods is set by kubectl-edit" in applied.conflict
+    assert left == {"pods": "99"}
+    assert [str(change) for change in forced.changes] == [drift]
+    assert taken == {"pods": "2"}
+
+
+async def test_a_namespace_that_is_not_the_team_s_is_left_alone(
+    systems: Systems, kubernetes: RunningKubernetes
+) -> None:
+    team = new_team()
+    async with reaching(kubernetes) as core:
+        await core.create_namespace({"metadata": {"name": team.names.namespace}})
+
+        with pytest.raises(ProvisioningFailed, match="was not made for this team"):
+            await systems.kubernetes_provisioner().apply(team)
+
+        quotas = await core.list_namespaced_resource_quota(team.names.namespace)
+    assert quotas.items == []
+
+
+async def test_tenancy_s_own_identity_reaches_no_namespace_but_teams(
+    systems: Systems, kubernetes: RunningKubernetes
+) -> None:
+    """Neither by its role nor, where a role can't tell namespaces apart, by its hands."""
+    cluster = ApiCluster(kubernetes.tenancy_kubeconfig)
+    elsewhere: Manifest = {
+        "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "door", "namespace": "kube-system"},
+    }  # fmt: skip
+    other: Manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "elsewhere"}}
+
+    for manifest in (elsewhere, other):
+        with pytest.raises(ProvisioningFailed, match="namespaces of teams"):
+            await cluster.apply(manifest)
+    with pytest.raises(ProvisioningFailed, match="namespaces of teams"):
+        await cluster.token("kube-system", "default", 600)
+
+
+@pytest.fixture(params=["api", "memory"])
+def cluster(request: pytest.FixtureRequest, kubernetes: RunningKubernetes) -> Cluster:
+    return ApiCluster(kubernetes.tenancy_kubeconfig) if request.param == "api" else MemoryCluster()
+
+
+async def test_both_clusters_apply_remove_and_find_alike(cluster: Cluster) -> None:
+    name = new_team().names.namespace
+    home: Manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+    def quota(**hard: str) -> Manifest:
+        metadata = {"name": "team", "namespace": name}
+        return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": hard}}
+
+    def account(name_: str) -> Manifest:
+        return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name_, "namespace": name}}
+
+    await cluster.apply(home)
+    await cluster.apply(quota(pods="1", secrets="2"))
+    await cluster.apply(quota(pods="9"), dry=True)
+    await cluster.apply(account("door"))
+
+    found: Any = await cluster.find(Ref.of(quota()))
+    assert found["spec"]["hard"] == {"pods": "1", "secrets": "2"}
+
+    await cluster.apply(quota(pods="3"))
+    await cluster.remove(Ref.of(account("door")))
+    await cluster.remove(Ref.of(account("door")))
+
+    found = await cluster.find(Ref.of(quota()))
+    assert found["spec"]["hard"] == {"pods": "3"}
+    assert await cluster.find(Ref.of(account("door"))) is None
+
+
+async def test_both_clusters_leave_fields_of_another_manager(cluster: Cluster, kubernetes: RunningKubernetes) -> None:
+    name = new_team().names.namespace
+    labelled: Manifest = {
+        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"level": "ours"}},
+    }  # fmt: skip
+    theirs: Manifest = {
+        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"level": "theirs"}},
+    }  # fmt: skip
+    await cluster.apply(labelled)
+    if isinstance(cluster, MemoryCluster):
+        await MemoryCluster("another", cluster.kept).apply(theirs, force=True)
+    else:
+        async with reaching(kubernetes) as core:
+            await core.patch_namespace(
+                name, theirs, field_manager="another", force=True, _content_type="application/apply-patch+yaml"
+            )
+
+    with pytest.raises(FieldsHeld, match=r"\.metadata\.labels\.level is set by another"):
+        await cluster.apply(labelled)
+    await cluster.apply(labelled, force=True)
+    again: Any = await cluster.apply(labelled)
+
+    assert again["metadata"]["labels"]["level"] == "ours"
