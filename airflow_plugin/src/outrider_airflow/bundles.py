@@ -5,20 +5,31 @@ one after `on_starting`; the dag-processor does so when it starts.
 """
 
 import json
+import logging
 import os
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+_log = logging.getLogger(__name__)
 OPTION = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
 
 
 def refresh(file: str) -> None:
-    """Make the list in *file* the one this process uses. Raises OSError or ValueError and changes nothing then."""
+    """Make the list in *file* the one this process uses. Raises OSError or ValueError and changes nothing then.
+
+    Airflow imports the classes of all bundles at once, so one that can't be (no git provider, no `git`) would end every
+    team's tasks: it is left out, and said.
+    """
     text = Path(file).read_text()
-    if not isinstance(json.loads(text), list):
+    entries = json.loads(text)
+    if not isinstance(entries, list):
         raise ValueError(f"{file} holds no JSON list of bundles")
+    if lacking := {entry["name"]: why for entry in entries if (why := _why_not(entry.get("classpath", "")))}:
+        _log.error("bundles left out, their code can't be loaded here: %s", lacking)
+        text = json.dumps([entry for entry in entries if entry["name"] not in lacking])
     os.environ[OPTION] = text
 
 
@@ -41,8 +52,20 @@ def bundle_of(path: Path, file: str) -> str:
         if root and path.is_relative_to(root):
             return str(entry["name"])
     storage = _storage()
-    inside = path.relative_to(storage).parts if storage and path.is_relative_to(storage) else ()
+    inside = path.relative_to(storage).parts if path.is_relative_to(storage) else ()
     return inside[0] if inside and any(entry["name"] == inside[0] for entry in entries) else ""
+
+
+@cache
+def _why_not(classpath: str) -> str:
+    """Why the class of a bundle can't be imported; "" where it can. Airflow's own always can."""
+    if not classpath or classpath.startswith("airflow.dag_processing."):
+        return ""
+    try:
+        import_module(classpath.rpartition(".")[0])
+    except ImportError as error:
+        return str(error).strip().splitlines()[0]
+    return ""
 
 
 def _entries(file: str) -> tuple[Mapping[str, Any], ...]:
@@ -60,9 +83,8 @@ def _configured() -> str:
     return str(conf.get("dag_processor", "dag_bundle_config_list", fallback="[]"))
 
 
-def _storage() -> Path | None:
+def _storage() -> Path:
     """Where bundles that are fetched (Git) lie, one directory each."""
-    from airflow.configuration import conf
+    from airflow.dag_processing.bundles.base import get_bundle_storage_root_path
 
-    told = conf.get("dag_processor", "dag_bundle_storage_path", fallback="")
-    return Path(told) if told else None
+    return Path(get_bundle_storage_root_path())

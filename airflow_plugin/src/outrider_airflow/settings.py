@@ -31,6 +31,9 @@ class Settings:
     default_team: str = "default"
     """The team of a DAG nothing else binds; empty: such DAGs are not spoken of."""
 
+    team_namespaces: bool = False
+    """Whether tenancy keeps a Kubernetes namespace per team: a team's pods run there alone, under its accounts."""
+
     ensure_timeout_seconds: float = 60.0
     """How long an environment task waits for storage before it fails and may be retried."""
     work_directory: str = ""
@@ -61,5 +64,6 @@ def settings() -> Settings:
         bundle_teams=json.loads(said("bundle_teams", "{}")),
         ensure_timeout_seconds=float(said("ensure_timeout_seconds", str(plain.ensure_timeout_seconds))),
         airflow_traces=conf.getboolean("traces", "otel_on", fallback=False),
+        team_namespaces=conf.getboolean("outrider", "team_namespaces", fallback=False),
         tag_binds=said("tag_binds", "False").lower() in ("true", "1", "yes", "t"),
     )

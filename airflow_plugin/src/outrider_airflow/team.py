@@ -43,7 +43,7 @@ def resolve(evidence: Evidence, rules: Rules) -> Binding | None:
 
     None where no rule answers. Raises ValueError where the answer is no team id.
     """
-    binding = _bound(evidence, rules)
+    binding = bound(evidence, rules)
     tag = _tagged(evidence)
     if binding is None and tag and rules.tag_binds:
         binding = Binding(tag, "tag")
@@ -56,7 +56,7 @@ def resolve(evidence: Evidence, rules: Rules) -> Binding | None:
 
 def contradiction(evidence: Evidence, rules: Rules) -> str | None:
     """Say what is wrong with a tag that names another team than the platform does; None where nothing is."""
-    binding, tag = _bound(evidence, rules), _tagged(evidence)
+    binding, tag = bound(evidence, rules), _tagged(evidence)
     if binding is None or not tag or tag == binding.team:
         return None
     return (
@@ -65,7 +65,8 @@ def contradiction(evidence: Evidence, rules: Rules) -> str | None:
     )
 
 
-def _bound(evidence: Evidence, rules: Rules) -> Binding | None:
+def bound(evidence: Evidence, rules: Rules) -> Binding | None:
+    """Whose DAG it is by what the platform controls alone; None where that says nothing."""
     if evidence.airflow_team:
         return Binding(evidence.airflow_team, "multi-team")
     if team := rules.bundle_teams.get(evidence.bundle):

@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
-from tenancy.domain.bundles import bundle_list, pool_names
+import pytest
+from outrider_contracts.tenants import AirflowSpec
+from tenancy.domain.bundles import bundle_list, mistake, pool_names
 from tenancy.domain.teams import Wanted
 
 from tests.unit.tenancy.teams import desired
@@ -34,6 +36,28 @@ def test_a_team_with_a_repository_is_read_from_it() -> None:
     assert entry["classpath"].endswith("GitDagBundle")
     assert entry["kwargs"]["repo_url"] == "https://git.example.org/ads.git"
     assert entry["kwargs"]["tracking_ref"] == "live"
+
+
+@pytest.mark.parametrize(
+    "git", ["https://git.example.org/ads.git", "ssh://git@host/ads", "git@host.example:ads/dags.git", "file:///srv/ads"]
+)
+def test_repositories_are_written_as_git_has_them(git: str) -> None:
+    assert mistake(AirflowSpec.Bundle(git=git)) == ""
+
+
+@pytest.mark.parametrize(
+    "bundle",
+    [
+        {"git": "ext::sh -c id"}, {"git": "--upload-pack=id"}, {"git": "/srv/ads"}, {"git": "http://host/ads"},
+        {"git": "https://host/ads", "ref": "--force"}, {"git": "https://host/ads", "ref": ""},
+    ],
+)  # fmt: skip
+def test_what_git_would_take_for_a_command_is_refused_and_listed_nowhere(bundle: dict[str, str]) -> None:
+    """The team keeps its directory, so that the list stays good for all others."""
+    (entry,) = json.loads(bundle_list([wanted("ads", airflow={"bundle": bundle})], "/bundles"))
+
+    assert "write" in mistake(AirflowSpec.Bundle.model_validate(bundle))
+    assert entry["kwargs"]["path"] == "/bundles/ads"
 
 
 def test_pools_of_two_teams_never_meet() -> None:

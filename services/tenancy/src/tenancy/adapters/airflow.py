@@ -15,10 +15,10 @@ from outrider_bus.ports import Connection
 from tenancy.adapters.credentials import new_password
 from tenancy.adapters.file_secrets import read_private, write_private
 from tenancy.adapters.postgres import connected
-from tenancy.domain.bundles import bundle_list, pool_names
+from tenancy.domain.bundles import bundle_list, mistake, pool_names
 from tenancy.domain.clients import sha256
 from tenancy.domain.teams import Wanted
-from tenancy.ports import Applied, Change, Clients, Roster
+from tenancy.ports import Applied, Change, Clients, ProvisioningFailed, Roster
 
 _CONNECTION = "outrider"
 _BUNDLE_ACTIVE = """
@@ -74,6 +74,8 @@ class AirflowProvisioner:
         return Applied(gap.changes(wanted), refs, "" if taken_up else "WaitingForReload")
 
     async def _gap(self, connection: Connection, wanted: Wanted) -> "_Gap":
+        if wrong := mistake(wanted.spec.airflow.bundle):
+            raise ProvisioningFailed(wrong)
         names = wanted.names
         team = await connection.fetchval("SELECT EXISTS (SELECT FROM team WHERE name = $1)", names.airflow_team)
         wants = pool_names(wanted.team, wanted.spec.airflow.pools)
