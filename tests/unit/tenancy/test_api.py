@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from outrider_bus.health import Health
+from outrider_bus.ports import UnavailableError
 from outrider_chassis.http import make_app
 from outrider_chassis.tokens import KeySet
 from tenancy.adapters.memory import MemoryClients
@@ -110,3 +111,12 @@ async def test_plan_says_what_would_be_done_and_does_nothing(http: httpx.AsyncCl
 
     assert planned == {"kafka": ["set kafka/ads"], "iam": []}
     assert world.provisioners[0].held == {}
+
+
+async def test_a_system_that_can_not_tell_says_so_and_hides_no_other(http: httpx.AsyncClient, world: World) -> None:
+    headers = await bearer(http, "cli", "of-cli")
+    world.provisioners[0].fails_with = UnavailableError("the broker is away")
+
+    planned = (await http.post("/v1/teams/ads/plan", headers=headers)).json()
+
+    assert planned == {"kafka": ["not known: the broker is away"], "iam": []}

@@ -2,6 +2,7 @@
 
 import pytest
 from outrider_bus.ports import UnavailableError
+from outrider_contracts.names import DerivedNames
 from tenancy.adapters.memory import MemoryProvisioner
 from tenancy.ports import ProvisioningFailed
 
@@ -193,3 +194,48 @@ async def test_a_change_that_arrives_during_the_work_is_not_lost(world: World) -
 
     assert world.status("ads").phase == "Suspended"
     assert [p.held["ads"][0] for p in world.provisioners] == [False, False]
+
+
+async def test_what_another_manager_holds_is_a_condition_until_it_is_let_go(world: World) -> None:
+    """The rest of the team is there; nobody's change is overwritten behind their back."""
+    iam = world.provisioners[1]
+    iam.conflict = "ResourceQuota x/team: .spec.hard.pods is set by kubectl"
+    await world.hear(desired("ads"))
+    await world.work()
+
+    stated = world.status("ads").condition("iam")
+    assert stated is not None
+    assert (stated.status, stated.reason, stated.message) == ("False", "Conflict", iam.conflict)
+    assert world.status("ads").phase == "Degraded"
+
+    iam.conflict = ""
+    world.registry.make_due("ads")
+    await world.work()
+
+    assert world.status("ads").phase == "Ready"
+
+
+async def test_a_team_whose_pods_would_run_as_another_s_user_is_refused(world: World) -> None:
+    first, second = two_of_one_user()
+    await world.hear(desired(first))
+    await world.hear(desired(second))
+
+    (audit,) = world.audits("team.refuse")
+    assert audit.team == second
+    assert f"as those of {first} do; choose another id" in audit.detail
+    assert second not in world.registry.rows
+
+    await world.hear(desired(first, 2, displayName="still welcome"))
+
+    assert world.registry.rows[first].generation == 2
+
+
+def two_of_one_user() -> tuple[str, str]:
+    """Two ids that draw the same number: among some ten thousands there is such a pair."""
+    seen: dict[int, str] = {}
+    for number in range(1_000_000):
+        team = f"team{number}"
+        if (drawn := DerivedNames(team).unix_id) in seen:
+            return seen[drawn], team
+        seen[drawn] = team
+    raise AssertionError("no two ids draw the same number")

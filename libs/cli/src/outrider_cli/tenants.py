@@ -1,4 +1,4 @@
-"""`outrider tenants apply | get | list`: what is wanted of teams, and what is so."""
+"""`outrider tenants apply | get | plan | list`: what is wanted of teams, and what is so."""
 
 import json
 import os
@@ -93,6 +93,31 @@ def get(context: typer.Context, team: str, output: Output = "table") -> None:
     for grant in status.readable:
         table.add_row("may read", grant.from_, "", escape(grant.output))
     out.print(table)
+
+
+@app.command()
+def plan(context: typer.Context, team: str, output: Output = "table") -> None:
+    """Show what would be done now to bring TEAM to what is wanted, and change nothing: drift, and who caused it.
+
+    Example:  outrider tenants plan ops
+
+    Ends with 0 when all is as wanted, 3 when something would be done or a system can't tell, 1 when tenancy is away.
+    """
+    try:
+        planned = _connection(context).ask("tenancy", f"/v1/teams/{team}/plan", method="POST")
+    except NotConnected as error:
+        fail(error)
+    if output == "json":
+        print(json.dumps(planned, indent=2))
+    elif not any(planned.values()):
+        out.print(f"{team}: all is as wanted")
+    else:
+        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+        for provisioner, changes in planned.items():
+            for change in changes:
+                table.add_row(provisioner, escape(change))
+        out.print(table)
+    raise typer.Exit(3 if any(planned.values()) else 0)
 
 
 @app.command(name="list")

@@ -7,14 +7,15 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Form
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
+from outrider_bus.ports import UnavailableError
 from outrider_chassis.callers import Caller, Role
 from outrider_chassis.http import CurrentCaller, ProblemError, require
 from outrider_contracts.tenants import AuditRecorded, TeamStatus
 
 from tenancy.domain.acceptance import give_work
 from tenancy.domain.status import describe
-from tenancy.domain.teams import TeamRecord
-from tenancy.ports import Clients, Provisioner, Registry, Signer
+from tenancy.domain.teams import TeamRecord, Wanted
+from tenancy.ports import Clients, Provisioner, ProvisioningFailed, Registry, Signer
 
 _basic = HTTPBasic(auto_error=False, realm="outrider")
 Basic = Annotated[HTTPBasicCredentials | None, Depends(_basic)]
@@ -65,9 +66,9 @@ class Answers:
                 await ledger.put(replace(give_work(record, now), resync_at=now), audit)
 
     async def plan(self, team: str) -> dict[str, list[str]]:
-        """What each provisioner would do now."""
+        """What each provisioner would do now; where one can't tell, why."""
         wanted = (await self._record(team)).wanted
-        return {p.name: [str(change) for change in await p.plan(wanted)] for p in self.provisioners}
+        return {provisioner.name: await _planned(provisioner, wanted) for provisioner in self.provisioners}
 
     async def _record(self, team: str) -> TeamRecord:
         async with self.registry.transaction() as ledger:
@@ -79,6 +80,13 @@ class Answers:
     def _status(self, record: TeamRecord) -> TeamStatus:
         status = describe(record, [p.name for p in self.provisioners], datetime.now(UTC))
         return status.model_copy(update={"revision": max(1, record.revision)})
+
+
+async def _planned(provisioner: Provisioner, wanted: Wanted) -> list[str]:
+    try:
+        return [str(change) for change in await provisioner.plan(wanted)]
+    except (UnavailableError, ProvisioningFailed) as error:
+        return [f"not known: {error}"]
 
 
 def add_routes(app: FastAPI, answers: Answers) -> None:

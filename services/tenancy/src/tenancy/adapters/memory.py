@@ -51,20 +51,21 @@ class MemoryProvisioner:
     name: str
     held: dict[str, tuple[bool, str]] = field(default_factory=dict)
     fails_with: Exception | None = None
+    conflict: str = ""
     applied: list[str] = field(default_factory=list)
 
     async def plan(self, wanted: Wanted) -> tuple[Change, ...]:
+        if self.fails_with is not None:
+            raise self.fails_with
         if self.held.get(wanted.team) == self._state(wanted):
             return ()
         return (Change("set" if wanted.active else "revoke", f"{self.name}/{wanted.team}"),)
 
     async def apply(self, wanted: Wanted) -> Applied:
-        if self.fails_with is not None:
-            raise self.fails_with
         changes = await self.plan(wanted)
         self.held[wanted.team] = self._state(wanted)
         self.applied.append(wanted.team)
-        return Applied(changes, {self.name: f"memory:{wanted.team}/{self.name}"})
+        return Applied(changes, {self.name: f"memory:{wanted.team}/{self.name}"}, conflict=self.conflict)
 
     @staticmethod
     def _state(wanted: Wanted) -> tuple[bool, str]:
