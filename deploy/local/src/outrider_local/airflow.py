@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from outrider_local import airflow_config, airflow_database, airflow_install
+from outrider_local.kubernetes import control_plane
 from outrider_local.processes import Command
 from outrider_local.stack import Stack
 
@@ -21,7 +22,7 @@ class Airflow:
     """Airflow. A new team needs none of its processes restarted but the dag-processor, which `watch` does."""
 
     name = NAME
-    after: tuple[str, ...] = ("postgres",)
+    after: tuple[str, ...] = ("postgres", control_plane.NAME)
 
     def install(self, stack: Stack) -> None:
         airflow_install.install(stack.layout)

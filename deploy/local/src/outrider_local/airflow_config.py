@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 
 from outrider_local import kafka, postgres
+from outrider_local.kubernetes import rights
 from outrider_local.stack import Stack
 
 USERS = ("admin", "outrider")
@@ -113,6 +114,7 @@ def _sections(stack: Stack) -> dict[str, dict[str, object]]:
             "kafka_password_file": stack.secrets.path("kafka-airflow"),
             "spool_directory": spool_directory(stack),
             "bundles_file": bundles_file(stack),
+            "team_namespaces": rights.kubeconfig(stack) is not None,
         },
     }
 

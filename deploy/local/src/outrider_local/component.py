@@ -15,7 +15,7 @@ class Component(Protocol):
 
     @property
     def after(self) -> tuple[str, ...]:
-        """Components that must be ready before this one is started."""
+        """Components that must be ready before this one is started; optional ones (names.OPTIONAL) where they are."""
 
     def install(self, stack: Stack) -> None:
         """Fetch what is needed into the cache. Quick when it is there. Raises InstallFailed or MissingPrerequisite."""

@@ -9,7 +9,7 @@ from outrider_local.kafka import Kafka
 from outrider_local.kubernetes import control_plane, given, node, programs
 from outrider_local.kubernetes.control_plane import ControlPlane
 from outrider_local.kubernetes.node import Node
-from outrider_local.names import SERVICES
+from outrider_local.names import OPTIONAL, SERVICES
 from outrider_local.postgres import Postgres
 from outrider_local.prerequisites import Prerequisite
 from outrider_local.s3 import S3
@@ -19,7 +19,6 @@ from outrider_local.topics import Topics
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {"kubernetes": (control_plane.NAME, node.NAME)}
 """What `outrider up --with NAME` brings besides the usual components."""
-_OPTIONAL = frozenset(name for names in EXTRAS.values() for name in names)
 
 
 def all_components() -> tuple[Component, ...]:
@@ -32,7 +31,7 @@ def usual_components(stack: Stack) -> tuple[Component, ...]:
     return tuple(
         component
         for component in all_components()
-        if component.name not in _OPTIONAL or stack.processes_of(component.name) or _given(stack, component)
+        if component.name not in OPTIONAL or stack.processes_of(component.name) or _given(stack, component)
     )
 
 
@@ -48,7 +47,7 @@ def prerequisites_of(stack: Stack, components: Iterable[Component]) -> tuple[Pre
 def _needs(stack: Stack, name: str) -> tuple[Prerequisite, ...]:
     if name == kafka.NAME:
         return prerequisites.of_kafka(stack.layout)
-    if name in _OPTIONAL and given.kubeconfig(stack):
+    if name in OPTIONAL and given.kubeconfig(stack):
         return ()
     if name == control_plane.NAME:
         return programs.needs(stack.layout)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from outrider_local import kafka, postgres, postgres_roles, s3, topics
-from outrider_local.kubernetes import control_plane, images, node
+from outrider_local.kubernetes import control_plane, images, node, rights
 from outrider_local.kubernetes.identities import SERVICE_NAME
 from outrider_local.names import BUCKET, KAFKA_ADMIN, POSTGRES_ADMIN, REGION
 from outrider_local.stack import Stack
@@ -139,6 +139,13 @@ class RunningKubernetes:
     def kubeconfig_of(self, user: str, *groups: str) -> Path:
         """Of *user*, a member of *groups*, who may do what roles of the cluster give them."""
         return control_plane.identities(self.stack).kubeconfig(user, groups)
+
+    @property
+    def tenancy_kubeconfig(self) -> Path:
+        """Of tenancy, with the rights that deploy/kubernetes/tenancy.yaml gives it."""
+        path = rights.kubeconfig(self.stack)
+        assert path is not None, "the cluster is not up"
+        return path
 
     @property
     def job_image(self) -> str:

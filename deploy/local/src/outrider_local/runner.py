@@ -8,6 +8,7 @@ from typing import Literal
 
 from outrider_local.component import Component
 from outrider_local.errors import StackError, StartFailed
+from outrider_local.names import OPTIONAL
 from outrider_local.stack import Stack
 
 Phase = Literal["waiting", "installing", "starting", "ready", "failed", "skipped", "stopping", "stopped"]
@@ -28,7 +29,7 @@ def silent(_component: str, _phase: Phase, _seconds: float, _detail: str) -> Non
 
 
 def with_needs(wanted: Iterable[str], components: Sequence[Component]) -> tuple[Component, ...]:
-    """The components named by *wanted* and all they come after, in the order of *components*."""
+    """The components named by *wanted* and all they can't do without, in the order of *components*."""
     by_name = {component.name: component for component in components}
     needed: set[str] = set()
     open_names = list(wanted)
@@ -38,7 +39,8 @@ def with_needs(wanted: Iterable[str], components: Sequence[Component]) -> tuple[
             raise StackError(f"there is no component {name!r}; there are: {', '.join(by_name)}")
         if name not in needed:
             needed.add(name)
-            open_names.extend(before for before in by_name[name].after if before in by_name)
+            needs = [before for before in by_name[name].after if before not in OPTIONAL or name in OPTIONAL]
+            open_names.extend(before for before in needs if before in by_name)
     return tuple(component for component in components if component.name in needed)
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 
 from outrider_local import airflow_config, identities, kafka, postgres, s3, s3_users
+from outrider_local.kubernetes import network, rights
 from outrider_local.names import ACCOUNT, BUCKET, REGION, TEAMS_DATABASE
 from outrider_local.stack import Stack
 
@@ -52,8 +53,10 @@ def _common(stack: Stack, service: str) -> Mapping[str, str]:
 
 
 def _tenancy(stack: Stack) -> Mapping[str, str]:
+    cluster = rights.kubeconfig(stack)
     return {
-        "PROVISIONERS": "kafka,iam,storage,postgres,airflow",
+        "PROVISIONERS": "kafka,iam,storage,postgres,airflow" + (",kubernetes" if cluster else ""),
+        **({"KUBERNETES_KUBECONFIG": str(cluster), "KUBERNETES_PLATFORM_CIDRS": str(network.PODS)} if cluster else {}),
         # its own user has the rights of an administrator of teams, see topics.rights
         "KAFKA_ADMIN_USERNAME": "tenancy",
         "KAFKA_ADMIN_PASSWORD_FILE": _kafka_password(stack, "tenancy"),

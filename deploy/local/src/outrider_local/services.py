@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import httpx
 
 from outrider_local import kafka, postgres, s3, service_settings
+from outrider_local.kubernetes import control_plane
 from outrider_local.processes import Command
 from outrider_local.stack import Stack
 from outrider_local.topics import Topics
@@ -24,7 +25,10 @@ class Service:
     @property
     def after(self) -> tuple[str, ...]:
         """Not Airflow, which is slower and which they wait for by themselves."""
-        return (kafka.NAME, Topics.name, postgres.NAME, *((s3.NAME,) if self.name in _NEEDS_S3 else ()))
+        return (
+            kafka.NAME, Topics.name, postgres.NAME, *((s3.NAME,) if self.name in _NEEDS_S3 else ()),
+            *((control_plane.NAME,) if self.name == "tenancy" else ()),
+        )  # fmt: skip
 
     def install(self, stack: Stack) -> None:
         """Part of the workspace that runs us."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from outrider_local.kubernetes import given, programs, sockets
+from outrider_local.kubernetes import given, programs, rights, sockets
 from outrider_local.kubernetes.api import Api
 from outrider_local.kubernetes.identities import SERVICE_ADDRESSES, Identities
 from outrider_local.processes import Command
@@ -64,6 +64,7 @@ class ControlPlane:
     def start(self, stack: Stack) -> None:
         if kubeconfig := given.kubeconfig(stack):
             given.require_answer(kubeconfig)
+            rights.give(stack, kubeconfig)
             return
         if not stack.processes.alive(APISERVER):
             stack.ports.require_free(NAME)
@@ -76,6 +77,7 @@ class ControlPlane:
             stack.processes.start(name, commands[name])
         for name in _PROCESSES:
             stack.await_ready(name, lambda: self.ready(stack), seconds=_START_SECONDS)
+        rights.give(stack, identities(stack).admin_kubeconfig)
 
     def ready(self, stack: Stack) -> bool:
         if kubeconfig := given.kubeconfig(stack):
@@ -87,6 +89,7 @@ class ControlPlane:
             stack.processes.stop(process)
         sockets.remove(stack, "etcd")
         given.forget(stack)
+        rights.forget(stack)
 
     def endpoints(self, stack: Stack) -> Mapping[str, str]:
         if kubeconfig := given.kubeconfig(stack):
