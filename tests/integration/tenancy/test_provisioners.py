@@ -12,6 +12,7 @@ from tenancy.ports import Provisioner
 
 from tests.integration.tenancy.systems import Systems, changed, new_team
 
+MEMORY = MemoryCluster()
 MAKE: dict[str, Callable[[Systems], Provisioner]] = {
     "memory": lambda _: MemoryProvisioner("memory"),
     "kafka": lambda systems: systems.kafka_provisioner,
@@ -22,7 +23,6 @@ MAKE: dict[str, Callable[[Systems], Provisioner]] = {
     "kubernetes": lambda systems: systems.kubernetes_provisioner(),
     "kubernetes on memory": lambda systems: systems.kubernetes_provisioner(MEMORY),
 }
-MEMORY = MemoryCluster()
 HAS_NOTHING_TO_MAKE = {"storage"}
 
 
