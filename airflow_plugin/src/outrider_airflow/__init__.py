@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from outrider_contracts.declarations import Input, Output, Source
 
-    from outrider_airflow.output_assets import output_asset
     from outrider_airflow.operators import LocalExecutionEnvironmentOperator
+    from outrider_airflow.output_assets import output_asset
     from outrider_airflow.pod.operator import ExecutionEnvironmentOperator
     from outrider_airflow.sensor import OutputSensor
 

@@ -8,13 +8,13 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 from outrider_contracts.declarations import Input, Mode, Output, Source
 from outrider_contracts.http import Environment
 
-from outrider_airflow.output_assets import tell_airflow
 from outrider_airflow.attempt import Attempt, attempt_of
 from outrider_airflow.client import StorageClient
 from outrider_airflow.connection import storage_access
 from outrider_airflow.declared import declaration
 from outrider_airflow.errors import InputAwaited
 from outrider_airflow.job_environment import check_names
+from outrider_airflow.output_assets import tell_airflow
 from outrider_airflow.settings import settings
 from outrider_airflow.waits import WAITED, wait_for_input
 

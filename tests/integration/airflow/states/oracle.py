@@ -61,7 +61,9 @@ def told(facts: Iterable[AirflowEvent]) -> Standing:
     runs: dict[tuple[str, str], tuple[datetime, str, int]] = {}
 
     def forget(run: RunKey, until: datetime) -> None:
-        for key in [key for key, (start, *_) in tasks.items() if key[:2] == (run.dag_id, run.run_id) and start <= until]:
+        for key in [
+            key for key, (start, *_) in tasks.items() if key[:2] == (run.dag_id, run.run_id) and start <= until
+        ]:
             del tasks[key]
         if runs.get((run.dag_id, run.run_id), (until + MOMENT, ""))[0] <= until:
             del runs[run.dag_id, run.run_id]
