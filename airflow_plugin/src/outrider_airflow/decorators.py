@@ -65,7 +65,7 @@ class OutriderDecoratedOperator(DecoratedOperator, LocalExecutionEnvironmentOper
         self, environment: Environment, attempt: Attempt, layout: Layout, data: LocalData, context: Context
     ) -> Ended:
         given = arguments(self.task_id, self.op_args, self.op_kwargs)
-        source: str = self.get_python_source()  # type: ignore[no-untyped-call]  Airflow's own
+        source: str = self.get_python_source()  # type: ignore[no-untyped-call]  # Airflow's own
         (layout.root / SCRIPT).write_text(script(source, self.python_callable.__name__))
         (layout.root / ARGUMENTS).write_text(given)
         self.command = [self.python, *(str(layout.root / name) for name in (SCRIPT, ARGUMENTS, RESULT))]

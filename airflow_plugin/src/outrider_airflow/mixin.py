@@ -84,7 +84,7 @@ class ExecutionEnvironmentMixin(BaseOperator):
     @classmethod
     def get_serialized_fields(cls) -> frozenset[str]:
         """What the scheduler knows of the task: also that it may be put off, as a sensor may."""
-        fields: frozenset[str] = super().get_serialized_fields()  # type: ignore[no-untyped-call]  Airflow's own
+        fields: frozenset[str] = super().get_serialized_fields()  # type: ignore[no-untyped-call]  # Airflow's own
         return fields | {"_is_sensor"}
 
     def _ensured(self, attempt: Attempt, storage: StorageClient) -> Environment:

@@ -39,7 +39,7 @@ def wait_for_input(operator: BaseOperator, attempt: Attempt, awaited: InputAwait
         )
         operator.defer(trigger=trigger, method_name=WAITED, timeout=max(not_ready.until - now, timedelta(0)) + _SPARE)
     pause = max(timedelta(seconds=not_ready.retry_after_seconds), _SHORTEST_PAUSE)
-    raise AirflowRescheduleException(now + pause)  # type: ignore[no-untyped-call]  Airflow's own
+    raise AirflowRescheduleException(now + pause)  # type: ignore[no-untyped-call]  # Airflow's own
 
 
 class OutputSealedTrigger(BaseTrigger):
@@ -53,7 +53,7 @@ class OutputSealedTrigger(BaseTrigger):
     """
 
     def __init__(self, request: dict[str, Any], every: float = 5.0, until: str | None = None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  Airflow's own
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
         self.request, self.every, self.until = request, every, until
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -81,7 +81,7 @@ class OutputSealedTrigger(BaseTrigger):
 
 
 def _event(*, sealed: bool, refused: str = "") -> TriggerEvent:
-    return TriggerEvent({"sealed": sealed, "refused": refused})  # type: ignore[no-untyped-call]  Airflow's own
+    return TriggerEvent({"sealed": sealed, "refused": refused})  # type: ignore[no-untyped-call]  # Airflow's own
 
 
 def is_sealed(storage: StorageClient, request: OutputRequest) -> bool:
