@@ -103,7 +103,8 @@ class ExecutionEnvironmentMixin(BaseOperator):
     @classmethod
     def get_serialized_fields(cls) -> frozenset[str]:
         """What the scheduler knows of the task: also that it may be put off, as a sensor may."""
-        return super().get_serialized_fields() | {"_is_sensor"}
+        fields: frozenset[str] = super().get_serialized_fields()  # type: ignore[no-untyped-call]  # Airflow's own
+        return fields | {"_is_sensor"}
 
     def _sealed(self, attempt: Attempt, storage: StorageClient, context: Context, run: Callable[[], Any]) -> Any:
         """Run, and seal on every way out: success needs the seal, a failure tries once and quickly."""

@@ -64,35 +64,6 @@ def _fence(dag: Any) -> None:
         raise _violation(f"DAG {dag.dag_id!r}, {error}") from None
 
 
-@hookimpl
-def pod_mutation_hook(pod: Any) -> None:
-    """Have the pods of KubernetesExecutor run in their teams' namespaces."""
-    from outrider_airflow.settings import settings
-
-    site = settings()
-    if site.team_namespaces:
-        from outrider_airflow import bundles, fenced
-
-        fenced.place_executor_pod(pod, bundles.teams_by_bundle(site.bundles_file))
-
-
-def _fence(dag: Any) -> None:
-    """What a team's tasks may name; only where the platform says whose the DAG is."""
-    from outrider_airflow import bundles, fenced, whose
-    from outrider_airflow.settings import settings
-    from outrider_airflow.team import bound
-
-    site = settings()
-    binding = bound(whose.of_file(dag.fileloc, dag.tags), whose.rules(site))
-    if binding is None:
-        return
-    teams = frozenset(bundles.teams_by_bundle(site.bundles_file).values())
-    try:
-        fenced.fence_tasks(dag.tasks, binding.team, teams, pods=site.team_namespaces)
-    except ValueError as error:
-        raise _violation(f"DAG {dag.dag_id!r}, {error}") from None
-
-
 def _declaring(dag: Any) -> dict[str, Any]:
     from outrider_airflow.declared import KINDS, declares
 
