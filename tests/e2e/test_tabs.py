@@ -122,11 +122,13 @@ async def test_a_runs_tabs_stand_in_airflows_ui(page: Page, airflow: httpx.Clien
     frame = _frame(page, "Environment")
 
     await expect(frame.locator("h1")).to_contain_text("success", timeout=_PATIENCE)
-    await expect(frame.locator(".moments").first).to_contain_text("the run ended: success")
+    await expect(frame.locator(".moments").first).to_contain_text("the run ended: success", timeout=_PATIENCE)
     await expect(frame.locator("table").last).to_contain_text("given to a task of team newsroom", timeout=_PATIENCE)
     await _picture(page, "tab-run-environment")
     await page.get_by_role("link", name="Lineage").click()
-    await expect(_frame(page, "Lineage").locator("table")).to_contain_text("ops/flights/extract/flights g1")
+    await expect(_frame(page, "Lineage").locator("table")).to_contain_text(
+        "ops/flights/extract/flights g1", timeout=_PATIENCE
+    )
     await _picture(page, "tab-run-lineage")
 
 
@@ -137,7 +139,9 @@ async def test_a_tasks_tabs_are_about_that_task(page: Page, airflow: httpx.Clien
     await page.goto(f"{run}/check/plugin/outrider-environment-task-instance", wait_until="commit")
     frame = _frame(page, "Environment")
     await expect(frame.locator("h1")).to_contain_text("check", timeout=_PATIENCE)
-    await expect(frame.locator(".moments li.wrong").first).to_contain_text("up_for_retry with JobFailed")
+    await expect(frame.locator(".moments li.wrong").first).to_contain_text(
+        "up_for_retry with JobFailed", timeout=_PATIENCE
+    )
     await _picture(page, "tab-task-environment")
 
     await page.goto(f"{run}/delays/mapped/1/plugin/outrider-environment-task-instance", wait_until="commit")

@@ -8,7 +8,7 @@ export function element(tag, attributes = {}, ...children) {
     else if (name === "class") made.className = value;
     else made.setAttribute(name, value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
   return made;
 }
 
@@ -25,7 +25,7 @@ export function size(bytes) {
 export const held = (files, bytes) => `${files} ${files === 1 ? "file" : "files"}, ${size(bytes)}`;
 
 export function section(title, ...content) {
-  return content.flat().length ? element("section", {}, element("h2", {}, title), content) : null;
+  return content.flat(Infinity).length ? element("section", {}, element("h2", {}, title), content) : null;
 }
 
 export function table(headings, rows) {
