@@ -1,4 +1,4 @@
-"""Outrider inside Airflow: `Input`, `Output`, `Source` and the operators, for DAG authors.
+"""Outrider inside Airflow, for DAG authors: `Input`, `Output`, `Source`, the operators, and `environment()`.
 
 Imported in every process of Airflow, so each name is loaded when it is first asked for.
 """
@@ -10,15 +10,17 @@ if TYPE_CHECKING:
     from outrider_contracts.declarations import Input, Output, Source
 
     from outrider_airflow.operators import LocalExecutionEnvironmentOperator
+    from outrider_airflow.plain import environment
 
 _WHERE = {
     "Input": "outrider_contracts.declarations",
     "Output": "outrider_contracts.declarations",
     "Source": "outrider_contracts.declarations",
     "LocalExecutionEnvironmentOperator": "outrider_airflow.operators",
+    "environment": "outrider_airflow.plain",
 }
 
-__all__ = ["Input", "LocalExecutionEnvironmentOperator", "Output", "Source"]
+__all__ = ["Input", "LocalExecutionEnvironmentOperator", "Output", "Source", "environment"]
 
 
 def __getattr__(name: str) -> object:

@@ -3,6 +3,7 @@
 from airflow.plugins_manager import AirflowPlugin
 
 from outrider_airflow import listener
+from outrider_airflow.macros import place, team
 
 
 class OutriderPlugin(AirflowPlugin):
@@ -10,3 +11,4 @@ class OutriderPlugin(AirflowPlugin):
 
     name = "outrider"
     listeners = [listener]  # noqa: RUF012  as the base class has it
+    macros = [place, team]  # noqa: RUF012

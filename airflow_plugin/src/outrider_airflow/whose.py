@@ -45,9 +45,7 @@ def of_dag(dag_id: str) -> Binding | None:
     if team := DagModel.get_team_name(dag_id):
         return _answer(airflow_team=team, bundle=None, path=None, tags=())
     model = DagModel.get_dagmodel(dag_id)
-    return _answer(
-        airflow_team=None, bundle=reach(model, "bundle_name"), path=reach(model, "fileloc"), tags=()
-    )
+    return _answer(airflow_team=None, bundle=reach(model, "bundle_name"), path=reach(model, "fileloc"), tags=())
 
 
 def of_file(path: str, tags: object) -> Evidence:
