@@ -1,4 +1,4 @@
-"""What a round of the sweep costs beside 1,000,000 task instances: with nothing new, with some ended, and without index.
+"""What a round of the sweep costs beside 1,000,000 task instances: nothing new, some ended, and without the index.
 
 Runs against the Airflow of the stack that is up: fills its tables by SQL with runs of a paused DAG that is nowhere on
 disk, lets a sweep that says nothing read them over REST, and removes them again.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import httpx
 from outrider_chassis.airflow import AirflowApi
 from outrider_local import airflow_config, postgres
 from outrider_local.stack import Stack
@@ -30,16 +31,20 @@ FILL = (
     f"""INSERT INTO dag_run (dag_id, run_id, run_type, state, run_after, queued_at, start_date, end_date, updated_at)
         SELECT '{DAG}', 'r' || n, 'manual', 'success', t, t, t, t, t
         FROM generate_series(1, $1::int) n, (SELECT now() - interval '1 day' AS t)""",
-    f"""INSERT INTO task_instance (id, dag_id, run_id, task_id, map_index, try_number, max_tries, state, pool, pool_slots,
-                                   queue, priority_weight, operator, start_date, end_date, updated_at, executor_config)
+    f"""INSERT INTO task_instance (id, dag_id, run_id, task_id, map_index, try_number, max_tries, state, pool,
+                                   pool_slots, queue, priority_weight, operator, start_date, end_date, updated_at,
+                                   executor_config)
         SELECT gen_random_uuid(), '{DAG}', 'r' || run, 't' || task, -1, 1, 0, 'success', 'default_pool', 1,
                'default', 1, 'EmptyOperator', t, t, t, '\\x80057d942e'
         FROM generate_series(1, $1::int) run, generate_series(1, {PER_RUN}) task,
              (SELECT now() - interval '1 day' AS t)""",
 )
-EMPTY = tuple(f"DELETE FROM {table} WHERE {column} = '{DAG}'" for table, column in (
-    ("task_instance", "dag_id"), ("dag_run", "dag_id"), ("dag", "dag_id"), ("dag_bundle", "name"),
-))  # fmt: skip
+EMPTY = (
+    f"DELETE FROM task_instance WHERE dag_id = '{DAG}'",
+    f"DELETE FROM dag_run WHERE dag_id = '{DAG}'",
+    f"DELETE FROM dag WHERE dag_id = '{DAG}'",
+    f"DELETE FROM dag_bundle WHERE name = '{DAG}'",
+)
 END = f"""UPDATE task_instance SET end_date = now(), updated_at = now()
 WHERE dag_id = '{DAG}' AND run_id = 'r1' AND task_id = ANY (SELECT 't' || n FROM generate_series(1, $1::int) n)"""
 
@@ -54,17 +59,17 @@ class Round:
     facts: int
 
 
-class CountingApi(AirflowApi):
-    """Counts its questions."""
+class Counting(httpx.AsyncHTTPTransport):
+    """Counts questions on their way."""
 
     asked = 0
 
-    async def _send(self, *arguments, **more):  # type: ignore[no-untyped-def]
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.asked += 1
-        return await super()._send(*arguments, **more)
+        return await super().handle_async_request(request)
 
 
-async def read(api: CountingApi, what: str) -> Round:
+async def read(api: AirflowApi, counting: Counting, what: str) -> Round:
     """One round of a sweep that was up to date two minutes ago and keeps its notebook in memory."""
     notebook = MemoryNotebook()
     now = datetime.now(UTC)
@@ -73,9 +78,9 @@ async def read(api: CountingApi, what: str) -> Round:
         await notebook.write(Outcome(moved=(reading, at, Cursor(now))))
     none = timedelta(seconds=-5)  # the clock of HTTP tells whole seconds, and late
     sweep = Sweep(RestAirflow(api), FixedTeams({"": "bench"}), notebook, notebook, Terms(patience=none))
-    asked, began = api.asked, time.monotonic()
+    asked, began = counting.asked, time.monotonic()
     await sweep.round()
-    return Round(what, time.monotonic() - began, api.asked - asked, len(notebook.facts))
+    return Round(what, time.monotonic() - began, counting.asked - asked, len(notebook.facts))
 
 
 async def measure(stack: Stack, rows: int, ended: int) -> list[Round]:
@@ -87,19 +92,19 @@ async def measure(stack: Stack, rows: int, ended: int) -> list[Round]:
         for statement in EMPTY:
             await database.execute(statement, timeout=600)
         stack.secrets.password("airflow-outrider")
-        api = CountingApi(
-            airflow_config.url(stack), "outrider", stack.secrets.path("airflow-outrider"), timeout_seconds=300
-        )
+        counting = Counting()
+        password = stack.secrets.path("airflow-outrider")
+        api = AirflowApi(airflow_config.url(stack), "outrider", password, timeout_seconds=300, transport=counting)
         async with api:
-            rounds = [await read(api, "no rows, warm-up"), await read(api, "no rows")]
+            rounds = [await read(api, counting, "no rows, warm-up"), await read(api, counting, "no rows")]
             for statement in FILL:
                 await database.execute(statement, *([rows // PER_RUN] if "$1" in statement else []), timeout=900)
             await database.execute("ANALYZE task_instance")
-            rounds += [await read(api, f"{rows} rows, nothing new") for _ in range(3)]
+            rounds += [await read(api, counting, f"{rows} rows, nothing new") for _ in range(3)]
             await database.execute(END, ended)
-            rounds.append(await read(api, f"{rows} rows, {ended} ended"))
+            rounds.append(await read(api, counting, f"{rows} rows, {ended} ended"))
             await database.execute(f"DROP INDEX IF EXISTS {INDEX}")
-            rounds.append(await read(api, f"{rows} rows, {ended} ended, no index"))
+            rounds.append(await read(api, counting, f"{rows} rows, {ended} ended, no index"))
             return rounds
     finally:
         for statement in EMPTY:
