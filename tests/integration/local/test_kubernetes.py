@@ -50,7 +50,8 @@ class Namespace:
             **spec,
         }
         name = f"pod-{uuid.uuid4().hex[:8]}"
-        await self.core.create_namespaced_pod(self.name, {"metadata": {"name": name}, "spec": confined})
+        body: Any = {"metadata": {"name": name}, "spec": confined}
+        await self.core.create_namespaced_pod(self.name, body)
         return name
 
     async def until(self, pod: str, *phases: str) -> client.V1Pod:
@@ -58,8 +59,9 @@ class Namespace:
         told = {"field_selector": f"metadata.name={pod}", "timeout_seconds": SECONDS}
         async with watch.Watch().stream(self.core.list_namespaced_pod, self.name, **told) as events:
             async for event in events:
-                if event["object"].status.phase in phases:
-                    return event["object"]
+                found: client.V1Pod = event["object"]
+                if found.status.phase in phases:
+                    return found
         raise AssertionError(f"{pod} was in none of {phases} for {SECONDS} s")
 
     async def run(self, spec: Mapping[str, Any]) -> client.V1Pod:
@@ -68,7 +70,7 @@ class Namespace:
 
     async def logs(self, pod: client.V1Pod) -> str:
         """What the pod printed."""
-        answer = await self.core.read_namespaced_pod_log(pod.metadata.name, self.name, _preload_content=False)
+        answer: Any = await self.core.read_namespaced_pod_log(pod.metadata.name, self.name, _preload_content=False)
         return str(await answer.text())
 
 
@@ -76,7 +78,7 @@ class Namespace:
 async def namespace_of(kubernetes: RunningKubernetes) -> AsyncIterator[Namespace]:
     async with await config.new_client_from_config(str(kubernetes.kubeconfig)) as api:
         name = f"test-{uuid.uuid4().hex[:8]}"
-        body = {"metadata": {"name": name, "labels": RESTRICTED}}
+        body: Any = {"metadata": {"name": name, "labels": RESTRICTED}}
         await client.CoreV1Api(api).create_namespace(body)
         yield Namespace(api, name)
         await client.CoreV1Api(api).delete_namespace(name)
@@ -126,7 +128,7 @@ async def test_who_has_no_role_may_do_nothing(kubernetes: RunningKubernetes) -> 
     kubeconfig = kubernetes.kubeconfig_of("alice", "team-ads")
 
     async with await config.new_client_from_config(str(kubeconfig)) as api:
-        review = await client.AuthenticationV1Api(api).create_self_subject_review({})
+        review = await client.AuthenticationV1Api(api).create_self_subject_review(client.V1SelfSubjectReview())
         with pytest.raises(client.ApiException, match="Forbidden"):
             await client.CoreV1Api(api).list_namespaced_pod("default")
 
@@ -142,9 +144,8 @@ async def test_a_namespace_refuses_what_its_policy_refuses(kubernetes: RunningKu
 
 async def test_objects_outlive_the_death_of_store_and_api_server(kubernetes: RunningKubernetes) -> None:
     async with namespace_of(kubernetes) as namespace:
-        await namespace.core.create_namespaced_config_map(
-            namespace.name, {"metadata": {"name": "kept"}, "data": {"answer": "42"}}
-        )
+        body: Any = {"metadata": {"name": "kept"}, "data": {"answer": "42"}}
+        await namespace.core.create_namespaced_config_map(namespace.name, body)
         for process in ("kubernetes-etcd", "kubernetes-apiserver"):
             kill(kubernetes.stack, process)
 
@@ -309,9 +310,10 @@ async def test_a_command_runs_in_a_pod(kubernetes_node: RunningKubernetes, names
 
     settings = client.Configuration()
     await config.load_kube_config(str(kubernetes_node.kubeconfig), client_configuration=settings)
+    command: Any = ["echo", "hello"]
     async with WsApiClient(settings) as api:
         said = await client.CoreV1Api(api).connect_get_namespaced_pod_exec(
-            name, namespace.name, command=["echo", "hello"], stdout=True, stderr=True, stdin=False, tty=False
+            name, namespace.name, command=command, stdout=True, stderr=True, stdin=False, tty=False
         )
 
     assert said == "hello\n"

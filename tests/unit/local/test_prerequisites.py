@@ -20,3 +20,8 @@ def test_what_is_there_is_left_alone() -> None:
 
     assert said == []
     assert require(PRESENT) == "/bin/sh"
+
+
+def test_where_there_are_no_packages_the_way_round_is_named() -> None:
+    with pytest.raises(MissingPrerequisite, match="unpack it into /opt"):
+        require(Prerequisite(says="an oracle", find=lambda: None, packages=("x",), elsewhere="unpack it into /opt"))

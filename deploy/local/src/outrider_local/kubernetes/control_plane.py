@@ -12,7 +12,7 @@ NAME = "kubernetes"
 ETCD, APISERVER = "kubernetes-etcd", "kubernetes-apiserver"
 CONTROLLERS, SCHEDULER = "kubernetes-controller-manager", "kubernetes-scheduler"
 _PROCESSES = (ETCD, APISERVER, CONTROLLERS, SCHEDULER)
-_START_SECONDS = 90
+_START_SECONDS = 180  # a few on a machine of its own
 # what a cluster without cloud, kube-proxy and autoscaling needs
 _CONTROLLERS = (
     "namespace-controller",
@@ -93,7 +93,7 @@ class ControlPlane:
 
     def endpoints(self, stack: Stack) -> Mapping[str, str]:
         if kubeconfig := given.kubeconfig(stack):
-            return {"kubeconfig": str(kubeconfig)}
+            return {"url": given.server(kubeconfig), "kubeconfig": str(kubeconfig)}
         return {"url": server(stack), "kubeconfig": str(identities(stack).admin_kubeconfig)}
 
 

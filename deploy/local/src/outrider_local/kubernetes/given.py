@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import yaml
+
 from outrider_local.errors import StackError, StartFailed
 from outrider_local.stack import Stack
 
@@ -23,6 +25,14 @@ def kubeconfig(stack: Stack) -> Path | None:
     """The kubeconfig that was given; None where the stack has a cluster of its own."""
     noted = stack.state.now.notes.get(_NOTE)
     return Path(noted) if noted else None
+
+
+def server(kubeconfig: Path) -> str:
+    """URL of the API server that *kubeconfig* names."""
+    told = yaml.safe_load(kubeconfig.read_text())
+    context = next(named["context"] for named in told["contexts"] if named["name"] == told["current-context"])
+    cluster = next(named["cluster"] for named in told["clusters"] if named["name"] == context["cluster"])
+    return str(cluster["server"])
 
 
 def forget(stack: Stack) -> None:

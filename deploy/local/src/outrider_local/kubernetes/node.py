@@ -24,7 +24,7 @@ from outrider_local.stack import Stack
 NAME = "node"
 KUBELET, FORWARDER = "node-kubelet", "node-forwarder"
 _PROCESSES = (container_runtime.PROCESS, KUBELET, FORWARDER)
-_START_SECONDS = 60
+_START_SECONDS = 180  # a few on a machine of its own
 
 
 class Node:
