@@ -15,8 +15,8 @@ from outrider_stage.credential_server import credentials_uri
 from outrider_stage.instructions import CREDENTIALS_TOKEN_FILE, DOCUMENT_FILE, TOKEN_FILE
 
 from outrider_airflow.attempt import Attempt
-from outrider_airflow.job_environment import document, store_variables, variables
 from outrider_airflow.errors import EnvironmentRefused
+from outrider_airflow.job_environment import document, store_variables, variables
 from outrider_airflow.pod.plan import CONNECTIONS, CREDENTIALS_PORT, ROOT, PodPlan
 from outrider_airflow.settings import Settings
 from outrider_airflow.sources import spelled
