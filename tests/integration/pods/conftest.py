@@ -1,0 +1,150 @@
+"""A cluster with a node, storage's own routes over S3 and PostgreSQL, and a team: all a pod with data needs."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aioboto3
+import kubernetes_asyncio as k8s
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from outrider_bus import MIGRATIONS as BUS_MIGRATIONS
+from outrider_bus.database import PostgresDatabase
+from outrider_chassis.database import open_pool
+from outrider_chassis.http import make_app
+from outrider_chassis.migrations import CHASSIS_MIGRATIONS, migrate
+from outrider_chassis.tokens import KeySet
+from outrider_contracts.http import StoreAddress
+from outrider_contracts.names import DerivedNames
+from outrider_contracts.tenants import TeamSpec, TeamStatus
+from outrider_local import airflow_install
+from outrider_local.handles import Database, RunningKubernetes, RunningS3
+from storage.adapters.memory import MemoryAirflow, MemoryTeams
+from storage.adapters.s3 import config, s3_store
+from storage.adapters.sts import StsIssuer
+from storage.app import MIGRATIONS, add_routes
+from storage.cases.begin import begin
+from storage.cases.work import PodAddresses, Terms, Work
+
+from tests.integration.pods.crew import CREW, Crew
+from tests.integration.storage.test_credentials import ROLE, make_role
+from tests.unit.chassis.issuer import URL, Issuer
+
+
+class _Well:
+    alive = ready = True
+    detail: object = None
+
+
+@pytest.fixture(scope="module")
+def crew(
+    kubernetes_node: RunningKubernetes, s3: RunningS3, database: Database, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Crew]:
+    """Team crew with a namespace under `restricted`, a role, and storage at its port of the stack."""
+    with at_work(kubernetes_node, s3, database, tmp_path_factory.mktemp("dags")) as crew:
+        yield crew
+
+
+@contextmanager
+def at_work(cluster: RunningKubernetes, s3: RunningS3, database: Database, directory: Path) -> Iterator[Crew]:
+    """The team, with storage's routes served while this lasts."""
+    airflow_install.install(cluster.stack.layout)
+    served = _Served(cluster, s3, database)
+    thread = threading.Thread(target=lambda: asyncio.run(served.serve()))
+    thread.start()
+    try:
+        assert served.ready.wait(120), "storage's routes are not served"
+        asyncio.run(_have_namespace(cluster))
+        yield Crew(cluster, s3, served.issuer, directory)
+    finally:
+        served.end()
+        thread.join()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, app: FastAPI, port: int, ready: threading.Event) -> None:
+        super().__init__(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """They are the test run's own."""
+        yield
+
+
+class _Served:
+    """Storage without Kafka: what it would hear nobody says here."""
+
+    def __init__(self, cluster: RunningKubernetes, s3: RunningS3, database: Database) -> None:
+        self.cluster, self.s3, self.database = cluster, s3, database
+        self.issuer = Issuer()
+        self.ready = threading.Event()
+        self._server: _Server | None = None
+
+    def end(self) -> None:
+        if self._server is not None:
+            self._server.should_exit = True
+
+    async def serve(self) -> None:
+        port = self.cluster.stack.ports.of("storage")
+        app = make_app("storage", KeySet(URL, self.issuer.jwks), _Well)
+        _issue_tokens(app, self.issuer)
+        async with self._work() as work:
+            await begin(work)
+            add_routes(app, work)
+            self._server = _Server(app, port, self.ready)
+            await self._server.serve()
+
+    @asynccontextmanager
+    async def _work(self) -> AsyncIterator[Work]:
+        s3, cluster = self.s3, self.cluster
+        address = StoreAddress(kind="s3", bucket=s3.bucket, endpoint_url=s3.url, region=s3.region)
+        session = aioboto3.Session(**s3.session("storage"))
+        teams = MemoryTeams()
+        teams.known[CREW] = TeamStatus(
+            team=CREW, uid="0" * 32, observed_generation=1, digest="", phase="Ready", spec=TeamSpec(), revision=1,
+            updated_at=datetime.now(UTC),
+        )  # fmt: skip
+        async with (
+            make_role(s3, CREW),
+            await open_pool(self.database.url, self.database.password_file) as pool,
+            s3_store(session, address) as store,
+            session.client("sts", endpoint_url=s3.url, config=config()) as sts,
+        ):
+            await migrate(pool, [("bus", BUS_MIGRATIONS), ("chassis", CHASSIS_MIGRATIONS), ("storage", MIGRATIONS)])
+            yield Work(
+                PostgresDatabase(pool, service="storage"), store,
+                StsIssuer(sts, role_arn=ROLE, bucket=s3.bucket, seconds=900), MemoryAirflow(), teams, Terms(),
+                lambda: datetime.now(UTC),
+                PodAddresses(f"http://{cluster.forwarded('storage')}", f"http://{cluster.forwarded('s3')}"),
+            )  # fmt: skip
+
+
+def _issue_tokens(app: FastAPI, issuer: Issuer) -> None:
+    @app.post("/v1/token")
+    async def token() -> dict[str, object]:
+        return {"access_token": issuer.token(sub="team-crew", team=CREW), "expires_in": 60}
+
+
+async def _have_namespace(cluster: RunningKubernetes) -> None:
+    """As tenancy makes it: under `restricted`, with an account for jobs."""
+    names = DerivedNames(CREW)
+    async with await _client(cluster.kubeconfig) as api:
+        core = k8s.client.CoreV1Api(api)
+        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+        await core.create_namespace({"metadata": {"name": names.namespace, "labels": labels}})
+        account = {"metadata": {"name": "job"}, "automountServiceAccountToken": False}
+        await core.create_namespaced_service_account(names.namespace, account)
+
+
+async def _client(kubeconfig: Path) -> k8s.client.ApiClient:
+    return await k8s.config.new_client_from_config(str(kubeconfig))
