@@ -1,4 +1,4 @@
-"""Outrider inside Airflow, for DAG authors: what a task declares, operators, sensor, assets of outputs, `environment()`.
+"""Outrider inside Airflow, for DAG authors: declarations, operators, the sensor, assets of outputs, `environment()`.
 
 Imported in every process of Airflow, so each name is loaded when it is first asked for. `@task.outrider` needs no
 import: Airflow finds it by itself.
