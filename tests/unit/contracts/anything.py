@@ -22,6 +22,7 @@ INSTANTS = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=ZO
 
 _BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "retention": st.none() | DURATIONS, "default": DURATIONS, "failed": DURATIONS, "output": NAMES,
+    "format": st.none() | st.sampled_from(["parquet", "text/csv"]),
 }  # fmt: skip
 _BY_VALIDATOR: dict[object, st.SearchStrategy[Any]] = {check_team_id: TEAMS, check_new_team_id: TEAMS}
 
