@@ -16,7 +16,8 @@ from outrider_airflow.tabs.app import make
 from outrider_airflow.tabs.services import Services
 
 manager = create_auth_manager()
-users = [SimpleAuthManagerUser(*user) for user in json.loads(sys.argv[1])]
+named = json.loads(sys.argv[1])
+users = [SimpleAuthManagerUser(username=name, role=role, teams=teams) for name, role, teams in named]
 tokens = {user.username: manager.generate_jwt(user) for user in users}
 routes = [[route.path, sorted(route.methods)] for route in make(Services(Settings())).routes]
 print("ANSWER" + json.dumps({"tokens": tokens, "routes": routes}))

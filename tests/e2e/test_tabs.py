@@ -23,7 +23,8 @@ USERS: list[tuple[str, str, list[str]]] = [
     ("ada", "admin", []),
 ]
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
-_PATIENCE = 60_000
+_PATIENCE = 240_000
+"""Milliseconds: Airflow's page takes seconds where it has the machine to itself."""
 
 
 @pytest.fixture(scope="module")
@@ -116,16 +117,18 @@ async def page(side: AirflowSide, airflow: httpx.Client) -> AsyncIterator[Page]:
 async def test_a_runs_tabs_stand_in_airflows_ui(page: Page, airflow: httpx.Client, flown: Flown) -> None:
     """The environment tab with its timeline and outputs, and the lineage tab with what was read and written."""
     run = f"{airflow.base_url}/dags/flights/runs/{quote(flown.flights, safe='')}"
-    await page.goto(run)
+    await page.goto(run, wait_until="commit")
     await page.get_by_role("link", name="Environment").click()
     frame = _frame(page, "Environment")
 
     await expect(frame.locator("h1")).to_contain_text("success", timeout=_PATIENCE)
-    await expect(frame.locator(".moments").first).to_contain_text("the run ended: success")
+    await expect(frame.locator(".moments").first).to_contain_text("the run ended: success", timeout=_PATIENCE)
     await expect(frame.locator("table").last).to_contain_text("given to a task of team newsroom", timeout=_PATIENCE)
     await _picture(page, "tab-run-environment")
     await page.get_by_role("link", name="Lineage").click()
-    await expect(_frame(page, "Lineage").locator("table")).to_contain_text("ops/flights/extract/flights g1")
+    await expect(_frame(page, "Lineage").locator("table")).to_contain_text(
+        "ops/flights/extract/flights g1", timeout=_PATIENCE
+    )
     await _picture(page, "tab-run-lineage")
 
 
@@ -133,18 +136,20 @@ async def test_a_runs_tabs_stand_in_airflows_ui(page: Page, airflow: httpx.Clien
 async def test_a_tasks_tabs_are_about_that_task(page: Page, airflow: httpx.Client, flown: Flown) -> None:
     """A retried task's story with its failed try; a mapped part's alone; what lies up- and downstream."""
     run = f"{airflow.base_url}/dags/flights/runs/{quote(flown.flights, safe='')}/tasks"
-    await page.goto(f"{run}/check/plugin/outrider-environment-task-instance")
+    await page.goto(f"{run}/check/plugin/outrider-environment-task-instance", wait_until="commit")
     frame = _frame(page, "Environment")
     await expect(frame.locator("h1")).to_contain_text("check", timeout=_PATIENCE)
-    await expect(frame.locator(".moments li.wrong").first).to_contain_text("up_for_retry with JobFailed")
+    await expect(frame.locator(".moments li.wrong").first).to_contain_text(
+        "up_for_retry with JobFailed", timeout=_PATIENCE
+    )
     await _picture(page, "tab-task-environment")
 
-    await page.goto(f"{run}/delays/mapped/1/plugin/outrider-environment-task-instance")
+    await page.goto(f"{run}/delays/mapped/1/plugin/outrider-environment-task-instance", wait_until="commit")
     frame = _frame(page, "Environment")
     await expect(frame.locator("h1")).to_contain_text("delays[1]", timeout=_PATIENCE)
     await expect(frame.locator("body")).not_to_contain_text("delays[0]")
 
-    await page.goto(f"{run}/daily/plugin/outrider-lineage-task-instance")
+    await page.goto(f"{run}/daily/plugin/outrider-lineage-task-instance", wait_until="commit")
     around = _frame(page, "Lineage").locator(".around")
     await expect(around.locator(".self .node")).to_have_text("ops/flights/daily", timeout=_PATIENCE)
     await expect(around).to_contain_text("ops/flights/extract")

@@ -64,7 +64,9 @@ def test_a_task_whose_input_may_wait_is_put_off_until_it_is_sealed(waiting: Ride
     """It holds no worker meanwhile, and stays the try it is."""
     ride, date = waiting, a_new_date()
     run_id = ride.start("patient", logical_date=date)
-    assert wait_until(lambda: states(ride, "patient", run_id) == {"unpack": "up_for_reschedule"}, seconds=90, every=0.2)
+    assert wait_until(
+        lambda: states(ride, "patient", run_id) == {"unpack": "up_for_reschedule"}, seconds=180, every=0.2
+    )
 
     ride.start("supply", logical_date=date)
 
@@ -77,7 +79,7 @@ def test_another_teams_sensors_wake_when_the_granted_output_is_sealed(waiting: R
     ride, date = waiting, a_new_date()
     run_id = ride.start("watch", logical_date=date)
     waits = {"deferred": "deferred", "put_off": "up_for_reschedule", "read": "none"}
-    assert wait_until(lambda: states(ride, "watch", run_id) == waits, seconds=90, every=0.2), states(
+    assert wait_until(lambda: states(ride, "watch", run_id) == waits, seconds=180, every=0.2), states(
         ride, "watch", run_id
     )
 

@@ -1,4 +1,4 @@
-"""Outrider inside Airflow, for DAG authors: what a task declares, the operators, the sensor, the assets of outputs.
+"""Outrider inside Airflow, for DAG authors: declarations, operators, the sensor, assets of outputs, `environment()`.
 
 Imported in every process of Airflow, so each name is loaded when it is first asked for. `@task.outrider` needs no
 import: Airflow finds it by itself.
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from outrider_contracts.declarations import Input, Output, Source
 
-    from outrider_airflow.output_assets import output_asset
     from outrider_airflow.operators import LocalExecutionEnvironmentOperator
+    from outrider_airflow.output_assets import output_asset
+    from outrider_airflow.plain import environment
     from outrider_airflow.pod.operator import ExecutionEnvironmentOperator
     from outrider_airflow.sensor import OutputSensor
 
@@ -22,6 +23,7 @@ _WHERE = {
     "LocalExecutionEnvironmentOperator": "outrider_airflow.operators",
     "ExecutionEnvironmentOperator": "outrider_airflow.pod.operator",
     "OutputSensor": "outrider_airflow.sensor",
+    "environment": "outrider_airflow.plain",
     "output_asset": "outrider_airflow.output_assets",
 }
 
@@ -32,6 +34,7 @@ __all__ = [
     "Output",
     "OutputSensor",
     "Source",
+    "environment",
     "output_asset",
 ]
 

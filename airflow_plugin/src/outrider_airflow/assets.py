@@ -14,9 +14,7 @@ from outrider_airflow.reach import reach
 
 def created(asset: Any) -> tuple[Event, ...]:
     """An asset is known from now on."""
-    said = AssetCreated(
-        name=str(asset.name), uri=str(asset.uri), group=str(asset.group), created_at=datetime.now(UTC)
-    )
+    said = AssetCreated(name=str(asset.name), uri=str(asset.uri), group=str(asset.group), created_at=datetime.now(UTC))
     return (said,)
 
 

@@ -65,7 +65,8 @@ class OutriderDecoratedOperator(DecoratedOperator, LocalExecutionEnvironmentOper
         self, environment: Environment, attempt: Attempt, layout: Layout, data: LocalData, context: Context
     ) -> Ended:
         given = arguments(self.task_id, self.op_args, self.op_kwargs)
-        (layout.root / SCRIPT).write_text(script(self.get_python_source(), self.python_callable.__name__))
+        source: str = self.get_python_source()  # type: ignore[no-untyped-call]  # Airflow's own
+        (layout.root / SCRIPT).write_text(script(source, self.python_callable.__name__))
         (layout.root / ARGUMENTS).write_text(given)
         self.command = [self.python, *(str(layout.root / name) for name in (SCRIPT, ARGUMENTS, RESULT))]
         ended = super()._run_job(environment, attempt, layout, data, context)

@@ -1,4 +1,4 @@
-"""A thread of the processes that live long: hears the broker's answers, empties the host's spool, says what takes long."""
+"""A thread of the processes that live long: hears the broker's answers, empties the spool, says what takes long."""
 
 import logging
 import os

@@ -23,8 +23,8 @@ from outrider_stage.credential_server import serve_credentials
 from outrider_stage.credentials import CredentialSource
 from outrider_stage.ports import Store
 
-from outrider_airflow.job_environment import store_variables
 from outrider_airflow.errors import InputNotStaged, OutputNotStored
+from outrider_airflow.job_environment import store_variables
 
 
 class LocalData:

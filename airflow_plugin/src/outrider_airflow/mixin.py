@@ -8,13 +8,13 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 from outrider_contracts.declarations import Input, Mode, Output, Source
 from outrider_contracts.http import Environment
 
-from outrider_airflow.output_assets import tell_airflow
 from outrider_airflow.attempt import Attempt, attempt_of
 from outrider_airflow.client import StorageClient
 from outrider_airflow.connection import storage_access
 from outrider_airflow.declared import declaration
 from outrider_airflow.errors import InputAwaited
 from outrider_airflow.job_environment import check_names
+from outrider_airflow.output_assets import tell_airflow
 from outrider_airflow.settings import settings
 from outrider_airflow.waits import WAITED, wait_for_input
 
@@ -103,7 +103,8 @@ class ExecutionEnvironmentMixin(BaseOperator):
     @classmethod
     def get_serialized_fields(cls) -> frozenset[str]:
         """What the scheduler knows of the task: also that it may be put off, as a sensor may."""
-        return super().get_serialized_fields() | {"_is_sensor"}
+        fields: frozenset[str] = super().get_serialized_fields()  # type: ignore[no-untyped-call]  # Airflow's own
+        return fields | {"_is_sensor"}
 
     def _sealed(self, attempt: Attempt, storage: StorageClient, context: Context, run: Callable[[], Any]) -> Any:
         """Run, and seal on every way out: success needs the seal, a failure tries once and quickly."""

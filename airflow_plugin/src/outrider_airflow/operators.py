@@ -15,9 +15,9 @@ from outrider_stage.credentials import RenewedCredentials
 from outrider_airflow.attempt import Attempt
 from outrider_airflow.client import StorageClient
 from outrider_airflow.declared import declaration
-from outrider_airflow.job_environment import document, inherited, variables
 from outrider_airflow.errors import JobFailed, JobKilled
 from outrider_airflow.job import Ended, JobProcess
+from outrider_airflow.job_environment import document, inherited, variables
 from outrider_airflow.local_data import LocalData
 from outrider_airflow.mixin import ExecutionEnvironmentMixin
 from outrider_airflow.parameters import job_params

@@ -4,6 +4,7 @@ from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
 from outrider_airflow import listener
+from outrider_airflow.macros import place, team
 from outrider_airflow.tabs import registration
 
 _TABS = bool(conf.get("outrider", "tabs_secret_file", fallback=""))
@@ -17,3 +18,4 @@ class OutriderPlugin(AirflowPlugin):
     listeners = [listener]  # noqa: RUF012  as the base class has it
     fastapi_apps = registration.apps() if _TABS else []
     external_views = registration.views() if _TABS else []
+    macros = [place, team]  # noqa: RUF012

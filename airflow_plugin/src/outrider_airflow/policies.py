@@ -16,9 +16,9 @@ def dag_policy(dag: Any) -> None:
     tasks = _declaring(dag)
     if not tasks:
         return
-    from outrider_airflow.output_assets import may_tell
     from outrider_airflow.declared import declaration
     from outrider_airflow.dependencies import plan_edges
+    from outrider_airflow.output_assets import may_tell
 
     try:
         declared = {task_id: declaration(task) for task_id, task in tasks.items()}

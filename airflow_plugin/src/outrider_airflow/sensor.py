@@ -20,7 +20,8 @@ class OutputSensor(BaseSensorOperator):
     """Waits until there is a sealed version of an output, of whatever DAG or team; holds nothing, brings nothing.
 
     It asks storage every `poke_interval` seconds, which costs one query there, and ends after `timeout` as any sensor
-    does. Another team's output without a grant fails it at once and without a retry.
+    does. Another team's output without a grant fails it at once and without a retry. With `mode="reschedule"` leave
+    the interval at 30 s or more: Airflow 3.3 fails what begins again before its executor has told of the last look.
 
     :param awaited: the output: `Input(dag=…, task=…, output=…, team=…, run="latest" | "same-date")`
     :param deferrable: wait in the triggerer, with no worker and no process
@@ -34,7 +35,7 @@ class OutputSensor(BaseSensorOperator):
         self,
         *,
         awaited: Input,
-        poke_interval: float = 15,
+        poke_interval: float = 30,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:

@@ -46,9 +46,7 @@ def started(task_instance: Any) -> tuple[Event, ...]:
     )
 
 
-def finished(
-    task_instance: Any, state: TaskState, error: object = None, *, by_hand: bool = False
-) -> tuple[Event, ...]:
+def finished(task_instance: Any, state: TaskState, error: object = None, *, by_hand: bool = False) -> tuple[Event, ...]:
     """The try ended. A failure with tries left is `up_for_retry`, which Airflow tells by the instance's state.
 
     *by_hand*: a person says so, whatever was said before; Airflow leaves the end's time as it was.

@@ -20,6 +20,8 @@ WAITED = "outrider_waited"
 """`next_method` of a task that was deferred until its input may be there."""
 _ONE_LOOK_SECONDS = 10.0
 _SPARE = timedelta(minutes=2)
+_SHORTEST_PAUSE = timedelta(seconds=30)
+"""Airflow 3.3 fails a task that begins again before its executor has told of the process before it."""
 
 
 def wait_for_input(operator: BaseOperator, attempt: Attempt, awaited: InputAwaited) -> NoReturn:
@@ -36,7 +38,8 @@ def wait_for_input(operator: BaseOperator, attempt: Attempt, awaited: InputAwait
             request.model_dump(mode="json"), not_ready.retry_after_seconds, not_ready.until.isoformat()
         )
         operator.defer(trigger=trigger, method_name=WAITED, timeout=max(not_ready.until - now, timedelta(0)) + _SPARE)
-    raise AirflowRescheduleException(now + timedelta(seconds=not_ready.retry_after_seconds))
+    pause = max(timedelta(seconds=not_ready.retry_after_seconds), _SHORTEST_PAUSE)
+    raise AirflowRescheduleException(now + pause)  # type: ignore[no-untyped-call]  # Airflow's own
 
 
 class OutputSealedTrigger(BaseTrigger):
@@ -50,7 +53,7 @@ class OutputSealedTrigger(BaseTrigger):
     """
 
     def __init__(self, request: dict[str, Any], every: float = 5.0, until: str | None = None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
         self.request, self.every, self.until = request, every, until
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -68,13 +71,17 @@ class OutputSealedTrigger(BaseTrigger):
             with StorageClient(await storage_access_async()) as storage:
                 while not await asyncio.to_thread(is_sealed, storage, request):
                     if ends is not None and datetime.now(UTC) >= ends:
-                        yield TriggerEvent({"sealed": False, "refused": ""})
+                        yield _event(sealed=False)
                         return
                     await asyncio.sleep(self.every)
         except EnvironmentRefused as refusal:
-            yield TriggerEvent({"sealed": False, "refused": str(refusal)})
+            yield _event(sealed=False, refused=str(refusal))
             return
-        yield TriggerEvent({"sealed": True, "refused": ""})
+        yield _event(sealed=True)
+
+
+def _event(*, sealed: bool, refused: str = "") -> TriggerEvent:
+    return TriggerEvent({"sealed": sealed, "refused": refused})  # type: ignore[no-untyped-call]  # Airflow's own
 
 
 def is_sealed(storage: StorageClient, request: OutputRequest) -> bool:

@@ -2,10 +2,12 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from airflow.dag_processing.bundles.base import get_bundle_storage_root_path
+from airflow.dag_processing.bundles.manager import DagBundlesManager
 from outrider_airflow import bundles
 
 
@@ -47,6 +49,40 @@ def test_a_bundle_whose_code_is_not_there_takes_no_other_with_it(tmp_path: Path)
     bundles.refresh(str(file))
 
     assert [entry["name"] for entry in json.loads(os.environ[bundles.OPTION])] == ["ads", "sales"]
+
+
+def test_airflow_fetches_a_team_s_repository_without_any_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The entry is what tenancy writes; a newer commit of the branch is taken up at the next look."""
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH", str(tmp_path / "storage"))
+    repository = tmp_path / "dags"
+    commit(repository, "one")
+    kwargs = {"repo_url": f"file://{repository}", "tracking_ref": "live", "refresh_interval": 30}
+    entry = {"name": "ads", "classpath": "airflow.providers.git.bundles.git.GitDagBundle", "kwargs": kwargs}
+    file = tmp_path / "bundles.json"
+    file.write_text(json.dumps([entry]))
+    bundles.refresh(str(file))
+
+    bundle = DagBundlesManager().get_bundle("ads")
+    bundle.initialize()
+
+    assert (bundle.path / "dag.py").read_text() == "one"
+    assert bundles.bundle_of(bundle.path / "dag.py", str(file)) == "ads"
+
+    commit(repository, "two")
+    bundle.refresh()
+
+    assert (bundle.path / "dag.py").read_text() == "two"
+
+
+def commit(repository: Path, text: str) -> None:
+    """The one file of branch `live` holds *text* from now on."""
+    repository.mkdir(exist_ok=True)
+    (repository / "dag.py").write_text(text)
+    who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    for arguments in (("init", "-q", "-b", "live"), ("add", "dag.py"), (*who, "commit", "-q", "-m", text)):
+        subprocess.run(("git", "-C", str(repository), *arguments), check=True)
 
 
 def test_a_file_of_a_fetched_bundle_is_told_by_the_directory_below_airflow_s_storage(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_sealed_output_is_told_to_airflow_with_the_tasks_success(storage: Stan
     execute(made, given)
 
     (alias,) = made.outlets
-    (event,) = given["outlet_events"][alias].asset_alias_events  # type: ignore[index]
+    (event,) = given["outlet_events"][alias].asset_alias_events
     asset = output_asset(team="ads", dag="daily", task="make", output="x")
     assert (event.dest_asset_key.uri, event.dest_asset_key.name) == (asset.uri, asset.name)
     assert event.dest_asset_key.uri == "outrider://ads/daily/make/x"

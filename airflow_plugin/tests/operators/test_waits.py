@@ -23,9 +23,9 @@ NOT_GRANTED: Answer = (409, {"error": {"code": "not-granted", "message": "no gra
 NOT_YET: Answer = (202, {"waiting_for": "a sealed version of flights/daily/daily", "retry_after_seconds": 5})
 
 
-def put_off(until: datetime) -> Answer:
+def put_off(until: datetime, every: int = 60) -> Answer:
     return 202, {
-        "waiting_for": "input 'daily'", "retry_after_seconds": 60, "input": "daily", "until": until.isoformat(),
+        "waiting_for": "input 'daily'", "retry_after_seconds": every, "input": "daily", "until": until.isoformat(),
     }  # fmt: skip
 
 
@@ -70,6 +70,16 @@ def test_a_task_whose_input_may_wait_leaves_its_worker(storage: StandIn) -> None
     assert timedelta(seconds=50) < put.value.reschedule_date - datetime.now(UTC) <= timedelta(seconds=60)
     assert storage.seals() == []
     assert [act for act, _ in storage.asked] == ["ensure"]
+
+
+def test_a_task_is_put_off_for_half_a_minute_at_least(storage: StandIn) -> None:
+    """One that begins again sooner may meet the executor's late word of its last process, and Airflow fails it then."""
+    storage.ready["ensure"].append(put_off(datetime.now(UTC) + timedelta(minutes=1), every=1))
+
+    with pytest.raises(AirflowRescheduleException) as put:
+        execute(reader())
+
+    assert put.value.reschedule_date - datetime.now(UTC) > timedelta(seconds=25)
 
 
 def test_a_deferrable_one_waits_in_the_triggerer_and_asks_for_its_environment_again(storage: StandIn) -> None:

@@ -177,16 +177,17 @@ def test_a_task_that_seals_may_tell_airflow_and_a_mapped_one_may_not() -> None:
     dag_policy(written)
 
     assert [alias.name for alias in written.get_task("extract").outlets] == ["outrider:daily/extract"]
-    assert not written.get_task("part").partial_kwargs.get("outlets")
+    assert not serialized(written).task_dict["part"].outlets
 
 
 def test_a_task_that_may_be_put_off_is_started_again_when_it_is_time() -> None:
     """Airflow 3.3 looks at the time of a put-off task only where it takes it for a sensor."""
     with dag() as written:
         extract = LocalExecutionEnvironmentOperator(task_id="extract", command="true", outputs={"x": Output()})
-        waiting = {"inputs": {"x": Input(extract, "x", wait="2h")}}
-        LocalExecutionEnvironmentOperator(task_id="one", command="true", **waiting)
-        LocalExecutionEnvironmentOperator.partial(task_id="many", command="true", **waiting).expand(params=[{}, {}])
+        waiting = {"x": Input(extract, "x", wait="2h")}
+        LocalExecutionEnvironmentOperator(task_id="one", command="true", inputs=waiting)
+        many = LocalExecutionEnvironmentOperator.partial(task_id="many", command="true", inputs=waiting)
+        many.expand(params=[{}, {}])
 
     dag_policy(written)
 

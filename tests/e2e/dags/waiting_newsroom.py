@@ -7,7 +7,7 @@ DAILY = Input(team="ops", dag="flights", task="daily", output="daily", run="same
 
 with DAG("watch", schedule=None):
     deferred = OutputSensor(task_id="deferred", awaited=DAILY, deferrable=True, poke_interval=1, timeout=600)
-    put_off = OutputSensor(task_id="put_off", awaited=DAILY, mode="reschedule", poke_interval=2, timeout=600)
+    put_off = OutputSensor(task_id="put_off", awaited=DAILY, mode="reschedule", poke_interval=30, timeout=600)
     [deferred, put_off] >> LocalExecutionEnvironmentOperator(
         task_id="read", command="ls $OUTRIDER_INPUT_DAILY", inputs={"daily": DAILY}
     )

@@ -104,7 +104,10 @@ class Riding:
         }
         heard: list[AirflowEvent] = []
         try:
-            while any(0 <= place.offset < ends[place.partition] or (place.offset < 0 < ends[place.partition]) for place in consumer.position(consumer.assignment())):
+            while any(
+                0 <= place.offset < ends[place.partition] or (place.offset < 0 < ends[place.partition])
+                for place in consumer.position(consumer.assignment())
+            ):
                 for message in consumer.consume(500, timeout=0.2):
                     if (message.key() or b"").decode().split("/")[1].startswith(prefix):
                         heard.append(_fact(message))

@@ -96,10 +96,12 @@ def other(tmp_path: Path) -> Iterator[RunningKubernetes]:
     """The cluster of a second stack, with a node of its own."""
     stack = Stack.open(tmp_path / "other")
     components = with_needs(["node"], all_components())
-    outcome = bring_up(stack, components)
-    assert not outcome.failed, outcome.failed
-    yield RunningKubernetes(stack)
-    remove(stack, components)
+    try:
+        outcome = bring_up(stack, components)
+        assert not outcome.failed, outcome.failed
+        yield RunningKubernetes(stack)
+    finally:
+        remove(stack, components)
 
 
 def container(image: str, *command: str, **more: object) -> dict[str, object]:

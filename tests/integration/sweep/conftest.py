@@ -135,6 +135,7 @@ def notebook(pool: Pool) -> PostgresNotebook:
         PostgresDatabase(pool, service="sweep"),
         lookback=timedelta(days=1),
         overlap=timedelta(seconds=120),
+        patience=timedelta(0),
         remember=timedelta(days=14),
         recheck_open=timedelta(0),
         recheck_ended=timedelta(0),

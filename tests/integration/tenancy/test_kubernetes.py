@@ -26,8 +26,8 @@ def systems(systems: Systems, kubernetes: RunningKubernetes) -> Systems:
 
 
 @asynccontextmanager
-async def reaching(kubernetes: RunningKubernetes) -> AsyncIterator[client.CoreV1Api]:
-    """The API as the cluster's administrator."""
+async def reaching(kubernetes: RunningKubernetes) -> AsyncIterator[Any]:
+    """The API as the cluster's administrator. Its stubs know neither plain objects nor content types."""
     configuration = client.Configuration()
     await config.load_kube_config(str(kubernetes.kubeconfig), client_configuration=configuration)
     async with client.ApiClient(configuration) as api:
@@ -72,10 +72,11 @@ def pod(**spec: Any) -> dict[str, Any]:
 
 async def refusal(api: client.ApiClient, namespace: str, body: dict[str, Any]) -> str:
     """What the API server says to that pod; "" where it takes it."""
+    pods: Any = client.CoreV1Api(api)
     try:
-        await client.CoreV1Api(api).create_namespaced_pod(namespace, body)
+        await pods.create_namespaced_pod(namespace, body)
     except ApiException as error:
-        return str(json.loads(error.body)["message"])
+        return str(json.loads(error.body or "")["message"])
     return ""
 
 

@@ -12,6 +12,7 @@ from tenancy.ports import Provisioner
 
 from tests.integration.tenancy.systems import Systems, changed, new_team
 
+MEMORY = MemoryCluster()
 MAKE: dict[str, Callable[[Systems], Provisioner]] = {
     "memory": lambda _: MemoryProvisioner("memory"),
     "kafka": lambda systems: systems.kafka_provisioner,

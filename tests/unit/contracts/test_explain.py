@@ -243,7 +243,7 @@ def test_readers_are_those_that_were_given_it_and_those_that_will_be() -> None:
         ReaderAnswer(**{**common, "team": "news"}, job=None, tries_in_all=2),
     )
 
-    (told,) = told_of(ran("success", readers=readers), place("extract", version("extract"))).outputs
+    (told,) = told_of(ran("success", readers=readers), place("extract", version("extract", current=True))).outputs
 
     assert told.readers == (
         "given to ads/daily/report (1 try)", "given to a task of team news (2 tries)", "next: ads/weekly/sum",
@@ -274,6 +274,21 @@ def test_a_mapped_task_is_as_far_as_its_parts_and_one_part_can_be_asked_for() ->
     assert told_of(run, of="part").state == "running"
     assert (one.state, one.cause) == ("success", None)
     assert {moment.task for moment in one.moments} == {"", "part[0]"}
+
+
+def test_what_airflow_decided_without_a_try_is_one_moment() -> None:
+    story = told_of(ran("failed", tried("tell", "upstream_failed", 20, 20, 0)), of="tell")
+
+    assert [moment.text for moment in story.moments if moment.task] == ["upstream_failed, without a try"]
+
+
+def test_nobody_will_be_given_what_a_failed_try_left() -> None:
+    common = {"task_id": "extract", "output": "rows", "team": "ads", "declared": True, "ran": False}
+    reader = ReaderAnswer(**common, job="ads/daily/report")
+
+    (told,) = told_of(ran("failed", readers=(reader,)), place("extract", version("extract"), outcome="failed")).outputs
+
+    assert told.readers == ()
 
 
 def test_what_lineage_never_heard_of_is_told_from_the_places_alone() -> None:

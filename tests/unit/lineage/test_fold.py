@@ -7,8 +7,9 @@ from lineage.domain.fold import fold
 from lineage.domain.names import Names
 from lineage.domain.schema import EDGES, NODES, READS, TABLES, VERSIONS
 from lineage.domain.tables import Row
+from outrider_contracts.airflow import TaskError
 
-from tests.unit.lineage.stories import disordered, run_key, story, task_key
+from tests.unit.lineage.stories import at, disordered, run_key, story, task_finished, task_key
 
 NAMES = Names("airflow://test")
 
@@ -87,3 +88,17 @@ async def test_a_run_created_again_under_its_id_has_tries_of_its_own() -> None:
     assert [one.state for one in tries] == ["success", "failed"]
     assert len({one.ol_run_id for one in tries}) == 2
     assert len({one.parent_run_id for one in tries}) == 2
+
+
+async def test_an_error_is_kept_though_a_later_teller_has_none() -> None:
+    """The listener tells the error; the sweep reads an end that is milliseconds later, and knows no error."""
+    record = MemoryRecord()
+    tried = task_key("extract").attempt(1)
+    error = TaskError(error_class="JobFailed", fingerprint="0123456789abcdef")
+    told = [task_finished(tried, 4, "failed", error=error), task_finished(tried, 4.02, "failed")]
+
+    for facts in (told, told[::-1]):
+        await record.merge(fold(NAMES, facts))
+        [one] = await record.tries([tried])
+        assert one.end is not None
+        assert (one.end.at, one.end.error_class) == (at(4.02), "JobFailed")

@@ -71,6 +71,15 @@ def test_a_seal_that_is_about_to_come_is_waited_for() -> None:
     assert isinstance(missing_input("orders", wanted(), SAME, [replace(ended, ended="failed")]), Refused)
 
 
+def test_of_another_dates_versions_nothing_is_said() -> None:
+    """One that was cleared yesterday is no reason why today's is missing."""
+    same_date = LATEST.model_copy(update={"run": "same-date"})
+
+    said = missing_input("orders", wanted(1), same_date, [candidate(0, state="cleared")])
+
+    assert "no try of extract has opened it for 2026-11-02T00:00:00Z" in str(said)
+
+
 def test_a_run_without_a_date_is_cleared_by_its_id() -> None:
     command = rebuild(replace(candidate(), logical_date=None))
 

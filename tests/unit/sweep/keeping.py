@@ -1,7 +1,7 @@
 """One suite for every notebook; each notebook's test module inherits it."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 from outrider_bus.ports import StaleEpochError

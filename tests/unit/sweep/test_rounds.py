@@ -126,7 +126,9 @@ async def test_a_final_failure_stays_final_when_it_is_cleared(world: World) -> N
 
 
 async def test_a_task_skipped_by_its_runs_time_limit_is_told_though_it_never_says_when(world: World) -> None:
-    world.airflow.put(seen_run(), seen_task("late", "skipped", ended=None), seen_task("x", "skipped", started=None, ended=None))
+    world.airflow.put(
+        seen_run(), seen_task("late", "skipped", ended=None), seen_task("x", "skipped", started=None, ended=None)
+    )
 
     assert ends(await world.said(20)) == {("late", -1, 1, "skipped"), ("x", -1, 1, "skipped")}
     assert await world.said(22) == []

@@ -67,7 +67,7 @@ async def handle_again(
     heard = judge(record, group.decoder, group.types, group.never_again, first=first)
     if isinstance(heard, Outcome):
         return heard
-    if not forget and await known(database, scope, [(record.topic, heard.envelope.id)]):
+    if not forget and not await unknown(database, scope, record.topic, [heard.envelope.id]):
         return KNOWN  # asked before: a lane's handler does its outside effects before it begins
     return await _attempt(group, heard, database, scope=scope, forget=forget)
 
@@ -106,10 +106,9 @@ def _is_for_now(error: Exception) -> bool:
     return isinstance(error, StaleEpochError | UnavailableError) or is_away(error) or is_worth_repeating(error)
 
 
-async def known(database: PostgresDatabase, scope: str, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those of the (topic, id) pairs that *scope* has worked off."""
-    async with database.begin() as tx:
-        return await inbox.known(tx.connection, scope, keys)
+async def unknown(database: PostgresDatabase, scope: str, topic: str, ids: Sequence[str]) -> set[str]:
+    """Those of the *ids* said in *topic* that *scope* has not worked off. Raises UnavailableError."""
+    return {row["event_id"] for row in await database.fetch(inbox.UNKNOWN, scope, topic, ids)}  # mostly few: it repeats
 
 
 async def _handle(

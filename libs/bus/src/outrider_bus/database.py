@@ -66,11 +66,7 @@ class PostgresDatabase:
         Raises UnavailableError where the database is away, also when the commit's fate is unknown; the inbox tells
         on the next try.
         """
-        try:
-            connection = await self._pool.acquire()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-            raise UnavailableError(f"no connection to PostgreSQL: {error}") from error
-        try:
+        async with self._session() as connection:
             transaction = connection.transaction()
             await transaction.start()
             tx = OutboxTx(cast(Connection, connection), self._source, cause)
@@ -88,6 +84,21 @@ class PostgresDatabase:
             await transaction.commit()
             if refused:
                 raise refused
+
+    async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        """The rows of one statement that only looks: one round trip. Raises UnavailableError."""
+        async with self._session() as connection:
+            rows: list[asyncpg.Record] = await connection.fetch(query, *arguments)
+            return rows
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[Any]:
+        try:
+            connection = await self._pool.acquire()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            raise UnavailableError(f"no connection to PostgreSQL: {error}") from error
+        try:
+            yield connection
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
             if isinstance(error, asyncpg.InternalClientError):
                 connection.terminate()  # what was under way when the server died confuses whoever comes next

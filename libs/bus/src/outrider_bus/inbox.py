@@ -1,6 +1,6 @@
 """The inbox: which records a group has worked off. Asking and writing are one statement: two workers can't both win."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import timedelta
 
 from outrider_bus.ports import Connection
@@ -13,10 +13,11 @@ ORDER BY r.topic, r.event_id  -- one order for all, so that two batches never wa
 ON CONFLICT DO NOTHING
 RETURNING topic, event_id
 """
-_UNKNOWN = """
-SELECT r.topic, r.event_id FROM unnest($2::text[], $3::text[]) AS r (topic, event_id)
-WHERE NOT EXISTS (SELECT FROM bus.inbox AS i WHERE (i.group_id, i.topic, i.event_id) = ($1, r.topic, r.event_id))
+UNKNOWN = """
+SELECT r.event_id FROM unnest($3::text[]) AS r (event_id)
+WHERE NOT EXISTS (SELECT FROM bus.inbox AS i WHERE (i.group_id, i.topic, i.event_id) = ($1, $2, r.event_id))
 """
+"""Those of the ids (group, topic, ids) that are not entered."""
 _DROP = "DELETE FROM bus.inbox WHERE (group_id, topic, event_id) = ($1, $2, $3)"
 _FORGET = """
 DELETE FROM bus.inbox WHERE ctid = ANY (ARRAY(
@@ -37,15 +38,6 @@ async def take(connection: Connection, group: str, keys: Collection[tuple[str, s
     if len(rows) == len(keys):  # nearly always
         return set(keys)
     return {(row["topic"], row["event_id"]) for row in rows}
-
-
-async def known(connection: Connection, group: str, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those of the (topic, id) pairs that are entered."""
-    if not keys:
-        return set()
-    topics, ids = zip(*keys, strict=True)
-    unknown = await connection.fetch(_UNKNOWN, group, list(topics), list(ids))  # mostly few: a replay repeats
-    return set(keys) - {(row["topic"], row["event_id"]) for row in unknown}
 
 
 async def drop(connection: Connection, group: str, key: tuple[str, str]) -> None:

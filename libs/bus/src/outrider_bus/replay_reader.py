@@ -77,9 +77,10 @@ class RangeReader:
             for partition in self._ends:
                 self._consumer.seek(partition, self.cursors[partition.partition])
             found = await self._read_odd_names(limit)
-        records = []
+        records: list[Any] = []
         for partition, end in list(self._ends.items()):
-            records += [record for record in found.get(partition, ()) if record.offset < end]
+            there = found.get(partition, [])
+            records += there if not there or there[-1].offset < end else [each for each in there if each.offset < end]
             position = await self._consumer.position(partition)
             self.cursors[partition.partition] = min(position, end)
             if position >= end:

@@ -27,8 +27,11 @@ class Sieve:
     def __init__(self, choice: ReplayChoice, group: Group) -> None:
         wanted = _types(choice.types, group)
         names = {kind.type: kind for kind in group.types if kind.type}
-        self._verdicts: dict[str, Verdict] = {
-            name: "no" if kind not in wanted else "left_out" if kind in group.never_again else "matches"
+        self._verdicts: dict[bytes, tuple[Verdict, str]] = {
+            name.encode(): (
+                "no" if kind not in wanted else "left_out" if kind in group.never_again else "matches",
+                name,
+            )
             for name, kind in names.items()
         }
         self.types = wanted
@@ -37,21 +40,24 @@ class Sieve:
         self._beginnings = tuple(key[:-1].encode() for key in choice.keys if key.endswith("*"))
         self._by_headers = group.decoder is cloud_event
         self._team = team_of_topic(choice.topic)
+        self._looks_at_keys = bool(self._teams or self._keys or self._beginnings)
 
     def judge(self, record: Any) -> tuple[Verdict, str, str]:
         """Verdict on *record* (of aiokafka or ours), its type and id. Where headers can't tell, it matches: the
         decoder has the last word."""
-        key = record.key or b""
-        if not self._is_key(key) or not self._is_team(key):
-            return "no", "", ""
+        if self._looks_at_keys:
+            key = record.key or b""
+            if not self._is_key(key) or not self._is_team(key):
+                return "no", "", ""
         if not self._by_headers:
             return "matches", "", ""
         headers = dict(record.headers)
         kind, id_ = headers.get("ce_type"), headers.get("ce_id")
         if not kind or not id_:
             return "matches", "", ""
-        name = kind.decode(errors="replace")
-        return self._verdicts.get(name, "no"), name, id_.decode(errors="replace").replace("\0", "")
+        spelt = id_.decode(errors="replace").replace("\0", "")
+        verdict, name = self._verdicts.get(kind) or ("no", kind.decode(errors="replace"))
+        return verdict, name, spelt
 
     def _is_key(self, key: bytes) -> bool:
         return not (self._keys or self._beginnings) or key in self._keys or key.startswith(self._beginnings)

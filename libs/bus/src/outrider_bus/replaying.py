@@ -1,10 +1,14 @@
-"""Working off one replay: read, sift, ask the inbox in sets, handle what is left, keep how far it is."""
+"""Working off one replay: read, sift, ask the inbox in sets, handle what is left, keep how far it is.
+
+While a portion is handled, the inbox is asked about the next one, and the one behind that is read.
+"""
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -16,6 +20,7 @@ from outrider_contracts.replays import Replay, ReplayCounts, ReplayFailure
 from outrider_contracts.tenants import AuditRecorded
 
 from outrider_bus import again, replay_jobs
+from outrider_bus.ahead import one_ahead
 from outrider_bus.database import PostgresDatabase
 from outrider_bus.groups import Group
 from outrider_bus.polling import raw
@@ -26,7 +31,7 @@ from outrider_bus.replay_sieve import Sieve
 from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()
-_PER_READ = 2000
+_PER_READ = 1000
 _SAVE_SECONDS = 0.5
 _SLICE = 500
 _LONGEST_REASON = 500
@@ -35,6 +40,17 @@ T = TypeVar("T")
 
 class Ended(Exception):
     """The job is no longer ours: cancelled, taken over, or the service stops."""
+
+
+@dataclass(slots=True)
+class _Portion:
+    """What was read together: how far the reading is behind it, what matches (record, id), which ids are unknown."""
+
+    cursors: dict[int, int]
+    read: int
+    left_out: int = 0
+    matching: list[tuple[Any, str]] = field(default_factory=list)
+    unknown: set[str] | None = None
 
 
 class Replaying:
@@ -86,34 +102,58 @@ class Replaying:
         await self._check_kept(reader, ends)
         reader.seek({number: (self._cursors[number], end) for number, end in ends.items()})
         limit = _PER_READ if self._job.rate is None else max(1, min(_PER_READ, int(self._job.rate)))
-        while not reader.is_over:
-            records = await reader.read(limit)
-            counts, failures = await self._work_off(records)
-            self._counts += counts
-            self._failures += failures
-            self._cursors = dict(reader.cursors)
-            await self._save_now_and_then()
+
+        async def read() -> _Portion | None:
+            return None if reader.is_over else self._sift(await reader.read(limit), reader.cursors)
+
+        async with one_ahead(read) as sifted:
+
+            async def ask() -> _Portion | None:
+                if portion := await sifted():
+                    with suppress(UnavailableError):  # asked again when its turn comes, and then waited for
+                        portion.unknown = await self._unknown(portion)
+                return portion
+
+            async with one_ahead(ask) as asked:
+                while portion := await asked():
+                    counts, failures = await self._work_off(portion)
+                    self._counts += counts
+                    self._failures += failures
+                    self._cursors = portion.cursors
+                    await self._save_now_and_then()
 
     async def _check_kept(self, reader: RangeReader, ends: dict[int, int]) -> None:
         for number, (_, last) in (await reader.bounds(ends)).items():
             if ends[number] > last:
                 raise RuntimeError(f"{self._job.topic}/{number} ends at {last}, not {ends[number]}: it was made anew")
 
-    async def _work_off(self, records: Sequence[Any]) -> tuple[Counter[str], list[ReplayFailure]]:
-        counts: Counter[str] = Counter(read=len(records))
-        failures: list[ReplayFailure] = []
-        matching = []
+    def _sift(self, records: Sequence[Any], cursors: Mapping[int, int]) -> _Portion:
+        portion = _Portion(dict(cursors), len(records))
         for record in records:
             verdict, _, id_ = self._sieve.judge(record)
             if verdict == "matches":
-                matching.append((record, id_))
+                portion.matching.append((record, id_))
             elif verdict == "left_out":
-                counts["left_out"] += 1
+                portion.left_out += 1
+        return portion
+
+    async def _unknown(self, portion: _Portion) -> set[str]:
+        ids = [id_ for _, id_ in portion.matching if id_]
+        return await again.unknown(self._database, self._scope, self._job.topic, ids) if ids else set()
+
+    async def _work_off(self, portion: _Portion) -> tuple[Counter[str], list[ReplayFailure]]:
+        counts: Counter[str] = Counter(read=portion.read, left_out=portion.left_out)
+        failures: list[ReplayFailure] = []
+        unknown = portion.unknown
+        if unknown is None:
+            unknown = await self._surely(lambda: self._unknown(portion))
         size = _SLICE if self._job.rate is None else max(1, min(_SLICE, int(self._job.rate / 4)))
-        for begin in range(0, len(matching), size):
-            part = matching[begin : begin + size]
+        for begin in range(0, len(portion.matching), size):
+            part = portion.matching[begin : begin + size]
             await self._rest(self._bucket.take(len(part)))
-            for record, outcome in await self._handle(part):
+            new = [record for record, id_ in part if not id_ or id_ in unknown]
+            counts.update(matching=len(part) - len(new), known=len(part) - len(new))
+            for record, outcome in await self._handle(new):
                 if outcome.kind != "skipped":
                     counts["matching"] += outcome.kind != "left_out"
                     counts[outcome.kind] += 1
@@ -123,15 +163,12 @@ class Replaying:
             await self._save_now_and_then()
         return counts, failures
 
-    async def _handle(self, part: Sequence[tuple[Any, str]]) -> list[tuple[Any, again.Outcome]]:
-        topic = self._job.topic
-        keys = [(topic, id_) for _, id_ in part if id_]
-        known = await self._surely(lambda: again.known(self._database, self._scope, keys)) if keys else set()
-        told = [(record, again.KNOWN) for record, id_ in part if (topic, id_) in known]
-        asked = [record for record, id_ in part if (topic, id_) not in known]
-        spelt = [raw(TopicPartition(topic, record.partition), record) for record in asked]
+    async def _handle(self, records: Sequence[Any]) -> Iterable[tuple[Any, again.Outcome]]:
+        if not records:
+            return ()
+        spelt = [raw(TopicPartition(self._job.topic, record.partition), record) for record in records]
         attempt = again.Attempt(self._group, self._database, self._scope, self._sieve.types, self._surely)
-        return told + list(zip(asked, await attempt.all(spelt), strict=True))
+        return zip(records, await attempt.all(spelt), strict=True)
 
     async def _surely(self, act: Callable[[], Awaitable[T]]) -> T:
         waits = backoff(self._timing.outage_first, self._timing.outage_cap)

@@ -67,6 +67,7 @@ def routes(work: Work) -> APIRouter:
     async def sealed(request: OutputRequest, caller: CurrentCaller) -> OutputAnswer:
         require(caller, Role.operator, request.reader.team)
         return await look.sealed(work, request)
+
     @router.post("/environments/token")
     async def token(request: TokenRequest, caller: CurrentCaller) -> EnvironmentToken:
         require(caller, Role.operator, request.task.team)

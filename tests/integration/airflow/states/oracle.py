@@ -61,7 +61,9 @@ def told(facts: Iterable[AirflowEvent]) -> Standing:
     runs: dict[tuple[str, str], tuple[datetime, str, int]] = {}
 
     def forget(run: RunKey, until: datetime) -> None:
-        for key in [key for key, (start, *_) in tasks.items() if key[:2] == (run.dag_id, run.run_id) and start <= until]:
+        for key in [
+            key for key, (start, *_) in tasks.items() if key[:2] == (run.dag_id, run.run_id) and start <= until
+        ]:
             del tasks[key]
         if runs.get((run.dag_id, run.run_id), (until + MOMENT, ""))[0] <= until:
             del runs[run.dag_id, run.run_id]
@@ -81,9 +83,13 @@ def told(facts: Iterable[AirflowEvent]) -> Standing:
     return Standing({key: known[1:] for key, known in tasks.items()}, {key: known[1:] for key, known in runs.items()})
 
 
-def told_twice(facts: Iterable[AirflowEvent]) -> list[str]:
-    """Ends of one try that were told under several ids, though they are one end."""
+def told_twice(facts: Iterable[AirflowEvent], *, but: str) -> list[str]:
+    """Ends of one try that were told under several ids, though they are one end.
+
+    Not of tasks named *but*: where a person marks what is running, Airflow has two hooks called.
+    """
     ids: dict[tuple[object, ...], set[str]] = {}
     for fact in of(TaskFinished, facts):
-        ids.setdefault((fact.task, fact.state, fact.run_started_at), set()).add(fact.id)
+        if fact.task.task_id != but:
+            ids.setdefault((fact.task, fact.state, fact.run_started_at), set()).add(fact.id)
     return [f"{key}: {len(found)} times" for key, found in ids.items() if len(found) > 1]

@@ -60,7 +60,8 @@ PIECES = {
         raise ValueError("no luck")
     first_NN = fails_once_NN()
     last_NN = EmptyOperator(task_id="all_done_NN", trigger_rule="all_done")
-    for rule in ("all_success", "all_failed", "one_failed", "one_success", "none_failed", "none_skipped", "all_skipped"):
+    for rule in ("all_success", "all_failed", "one_failed", "one_success", "none_failed", "none_skipped",
+                 "all_skipped"):
         @task(task_id=f"{rule}_NN", trigger_rule=rule)
         def ruled():
             pass
@@ -259,7 +260,8 @@ GATED = """
 """A task that runs until it is let go: what is done to the run meanwhile is done to a running one."""
 
 CONSUMER = """
-with DAG("DAGID_consumer_NN", schedule=[Asset("DAGID_asset_NN", uri="s3://DAGID/asset_NN")], is_paused_upon_creation=False):
+with DAG("DAGID_consumer_NN", is_paused_upon_creation=False,
+         schedule=[Asset("DAGID_asset_NN", uri="s3://DAGID/asset_NN")]):
     @task
     def consume():
         pass

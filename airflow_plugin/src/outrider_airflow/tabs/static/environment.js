@@ -36,5 +36,5 @@ keepShowing("explanation", (page, story) => {
     section("Outputs", table(["task", "output", "state", "size", "what becomes of it"], story.outputs.map(writes))),
     story.truncated ? element("p", { class: "soft" }, "The run has more tries than are told here: open one task.") : null,
   ].filter(Boolean));
-  return false;
+  return story.over;
 });

@@ -35,5 +35,5 @@ keepShowing("history", (page, told) => {
     told.upstream && (told.upstream.root || told.downstream.root) ? section("Made from → made into", around(told.upstream, told.downstream)) : null,
     section("Read and written", told.tries.length ? table(["try", "state", "began", "read", "wrote"], told.tries.map(tried)) : element("p", { class: "soft" }, "No try of it is known yet.")),
   ].filter(Boolean));
-  return false;
+  return told.tries.length > 0 && told.tries.every((one) => one.ended_at);
 });

@@ -8,7 +8,7 @@ export function element(tag, attributes = {}, ...children) {
     else if (name === "class") made.className = value;
     else made.setAttribute(name, value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
   return made;
 }
 
@@ -25,7 +25,7 @@ export function size(bytes) {
 export const held = (files, bytes) => `${files} ${files === 1 ? "file" : "files"}, ${size(bytes)}`;
 
 export function section(title, ...content) {
-  return content.flat().length ? element("section", {}, element("h2", {}, title), content) : null;
+  return content.flat(Infinity).length ? element("section", {}, element("h2", {}, title), content) : null;
 }
 
 export function table(headings, rows) {
@@ -46,27 +46,32 @@ function notice(text) {
   line.hidden = !text;
 }
 
-/** Asks *route* and shows the answer again and again until *show* says that it is over. */
+/** Asks *route* and shows the answer again and again; less often once *show* says that it is over. */
 export async function keepShowing(route, show) {
-  let dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  dress();
+  let pause = LOOK_MILLISECONDS;
   try {
-    dark = parent.document.documentElement.classList.contains("dark");
-  } catch { /* shown outside of Airflow's own page */ }
-  document.documentElement.dataset.theme = dark ? "dark" : "light";
-  let over = false;
-  try {
-    const answer = await fetch(route + location.search, { headers: { Accept: "application/json" } });
-    const body = await answer.json().catch(() => ({}));
-    if (answer.ok) {
-      over = show(document.getElementById("page"), body);
+    const answer = document.hidden ? null : await fetch(route + location.search, { headers: { Accept: "application/json" } });
+    const body = answer && await answer.json().catch(() => ({}));
+    if (answer?.ok) {
+      if (show(document.getElementById("page"), body)) pause = 10 * LOOK_MILLISECONDS;
       document.body.dataset.ready = "yes";
       notice("");
-    } else {
+    } else if (answer) {
       notice(typeof body.detail === "string" ? body.detail : `Airflow answered ${answer.status}`);
-      over = answer.status < 500;
+      if (answer.status < 500) return;
     }
   } catch {
     notice("Airflow's API server cannot be reached");
   }
-  if (!over) setTimeout(() => keepShowing(route, show), LOOK_MILLISECONDS);
+  setTimeout(() => keepShowing(route, show), pause);
+}
+
+/** Light or dark as Airflow's own page around it is. */
+function dress() {
+  let dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  try {
+    if (parent !== window) dark = parent.document.documentElement.classList.contains("dark");
+  } catch { /* within a page of another origin */ }
+  document.documentElement.dataset.theme = dark ? "dark" : "light";
 }

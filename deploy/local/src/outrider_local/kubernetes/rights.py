@@ -26,6 +26,9 @@ def give(stack: Stack, administrator: Path) -> None:
     told = yaml.safe_load(administrator.read_text())
     context = next(each["context"] for each in told["contexts"] if each["name"] == told["current-context"])
     cluster = next(each for each in told["clusters"] if each["name"] == context["cluster"])
+    if "certificate-authority" in cluster["cluster"]:  # a path beside the kubeconfig it was read from
+        authority = administrator.absolute().parent / cluster["cluster"]["certificate-authority"]
+        cluster = {**cluster, "cluster": {**cluster["cluster"], "certificate-authority": str(authority)}}
     given: dict[str, str] = {}
 
     def granted() -> bool:

@@ -36,8 +36,14 @@ def outputs_of(facts: TaskFacts, readers: Readers, frozen: Frozen | None, now: d
                 clears_at=version.cleared_at or version.not_before or version.due_at,
                 fate=_fate(one, version, frozen, now),
                 held_by=tuple(words.holder(hold.holder, one.task.run) for hold in version.holds),
-                readers=tuple(readers.get((facts.task_id, version.output), ())), fix=_fix(one, version),
+                readers=_readers(readers.get((facts.task_id, version.output), []), version), fix=_fix(one, version),
             )  # fmt: skip
+
+
+def _readers(known: list[str], version: VersionView) -> tuple[str, ...]:
+    """Nobody will be given a version that is neither current nor still to come."""
+    coming = version.current or version.state == "open"
+    return tuple(reader for reader in known if coming or not reader.startswith("next: "))
 
 
 def _read(one: EnvironmentView, name: str) -> str:

@@ -50,12 +50,16 @@ def expected_of(facts: TaskFacts, now: datetime) -> Iterator[Moment]:
 
 def _try(facts: TaskFacts, one: TryAnswer) -> Iterator[Moment]:
     number = one.try_number
+    if number == 0 and one.ended_at is not None:  # Airflow decided about it without a try
+        text = f"{one.state}, without a try"
+        yield Moment(at=one.ended_at, kind="ended", text=text, task=facts.label, wrong=one.state in _WRONG)
+        return
     if one.started_at is not None:
         by = f" ({one.operator})" if one.operator else ""
         text = f"try {number} began{by}"
         yield Moment(at=one.started_at, kind="began", text=text, task=facts.label, try_number=number)
     if one.ended_at is not None:
-        with_ = f" with {one.error_class}" if one.error_class else ""
+        with_ = f" with {one.error_class}" if one.error_class and one.state in _WRONG else ""
         after = f" after {words.length(one.ended_at - one.started_at)}" if one.started_at else ""
         yield Moment(
             at=one.ended_at, kind="ended", text=f"try {number} ended: {one.state}{with_}{after}",

@@ -51,8 +51,8 @@ TRIES = Table(
         Column("end_rank", "bigint", group="end"),
         Column("end_at", "timestamptz", group="end"),
         Column("end_state", "text", group="end"),
-        Column("error_class", "text", group="end"),
-        Column("error_fingerprint", "text", group="end"),
+        Column("error_class", "text", "greatest"),
+        Column("error_fingerprint", "text", "greatest"),
         Column("sealed_at", "timestamptz", group="seal"),
         Column("seal_outcome", "text", group="seal"),
         Column("generation", "bigint", group="seal"),
@@ -60,7 +60,10 @@ TRIES = Table(
         Column("refusal", "text", group="refusal"),
     ),
 )
-"""A try of a task. The last end by its own time counts, but a state Airflow gave beats one that was concluded."""
+"""A try of a task. The last end by its own time counts, but a state Airflow gave beats one that was concluded.
+
+The error is kept from whoever told it: the sweep reads a later end than the listener told, and no error.
+"""
 
 READS = Table(
     "reads",

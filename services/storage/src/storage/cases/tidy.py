@@ -11,7 +11,7 @@ from storage.cases.seal import seal_by_what_is_there
 from storage.cases.work import Work
 from storage.domain.refusals import Refused, Waiting
 from storage.domain.removal import plan_removal
-from storage.records import attempts, control, runs, told, tokens, versions
+from storage.records import attempts, control, runs, tokens, told, versions
 
 _BATCH = 200
 _STUCK = timedelta(seconds=10)

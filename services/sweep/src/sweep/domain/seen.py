@@ -135,7 +135,6 @@ def merged(left: KnownRun, right: KnownRun) -> KnownRun:
     )
 
 
-
 def try_of(end: SaidTry) -> TryId:
     """The try that ended so."""
     return end[:5]
@@ -156,6 +155,7 @@ class Told:
     def agrees(self, state: str, ended_at: datetime) -> bool:
         """Whether *state* is what all readers have, those who take the last word and those who take the latest end."""
         return self.last == self.latest == state and self.latest_at >= ended_at
+
 
 T = TypeVar("T", covariant=True)
 
