@@ -50,6 +50,10 @@ class Settings:
     stager_image: str = ""
     """The image that carries data in and out of pods; Airflow's XCom sidecar uses it too."""
     stager_pull_policy: str = "IfNotPresent"
+    stager_resources: dict[str, dict[str, str]] = field(
+        default_factory=lambda: {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "1Gi"}}
+    )
+    """JSON object: requests and limits of what carries data."""
 
     airflow_traces: bool = False
     """Airflow's `[traces] otel_on`: its traces are gone on with; else each run has one that follows from its key."""
@@ -74,6 +78,7 @@ def settings() -> Settings:
     return Settings(
         **texts,
         bundle_teams=json.loads(said("bundle_teams", "{}")),
+        stager_resources=json.loads(said("stager_resources", json.dumps(plain.stager_resources))),
         ensure_timeout_seconds=float(said("ensure_timeout_seconds", str(plain.ensure_timeout_seconds))),
         airflow_traces=conf.getboolean("traces", "otel_on", fallback=False),
         team_namespaces=conf.getboolean("outrider", "team_namespaces", fallback=False),

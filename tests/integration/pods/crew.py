@@ -68,6 +68,7 @@ class Crew:
             "AIRFLOW_HOME": str(self.directory / "airflow"),
             "AIRFLOW__OUTRIDER__STAGER_IMAGE": self.cluster.stager_image,
             "AIRFLOW__OUTRIDER__STAGER_PULL_POLICY": "Never",
+            "AIRFLOW__OUTRIDER__STAGER_RESOURCES": "{}",
             "AIRFLOW_CONN_OUTRIDER": json.dumps(outrider),
             "AIRFLOW_CONN_KUBERNETES_DEFAULT": json.dumps(kubernetes),
             "AIRFLOW_CONN_ORDERS_DB": "postgres://reader:canary-word@db.example.org/orders",

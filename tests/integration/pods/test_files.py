@@ -24,3 +24,71 @@ def test_a_job_finds_its_input_and_its_output_is_stored(crew: Crew) -> None:
     assert flight.outputs("add")["sum/g1/sum"] == b"55\n"
     assert "sum/g1/_manifest.json" in flight.outputs("add")
     assert "stored 1 outputs" in made.log
+
+
+def test_a_deferred_task_waits_for_the_upload_too(crew: Crew) -> None:
+    """The triggerer's word comes once the pod is over; what is sealed is what the other operator would seal."""
+    flight = crew.dag("DEFERRABLE = True" + FLOW)
+
+    flight.run("make")
+    added = flight.run("add")
+
+    assert added.state == "success", added.log
+    assert "deferred to outrider_airflow.pod.trigger.EnvironmentPodTrigger" in added.log
+    assert flight.outputs("add")["sum/g1/sum"] == b"55\n"
+
+
+FAILURES = """
+refused = ExecutionEnvironmentOperator(
+    task_id="refused", **JOB, cmds=["sh", "-c"], outputs={"x": Output()},
+    arguments=["ln -s /etc/passwd $OUTRIDER_OUTPUT_X/stolen"])
+failing = ExecutionEnvironmentOperator(
+    task_id="failing", **JOB, cmds=["sh", "-c"], outputs={"x": Output()},
+    arguments=["echo partly > $OUTRIDER_OUTPUT_X/a; echo no disk >&2; exit 75"])
+skipping = ExecutionEnvironmentOperator(
+    task_id="skipping", **JOB, cmds=["sh", "-c"], arguments=["exit 99"], outputs={"x": Output()},
+    skip_on_exit_code=99)
+"""
+
+
+def test_a_failed_upload_fails_the_task_with_the_stagers_word(crew: Crew) -> None:
+    """Though the job ended well, and Kubernetes calls the pod Succeeded."""
+    refused = crew.dag(FAILURES).run("refused")
+
+    assert refused.state == "failed"
+    assert "symbolic link" in refused.error
+
+
+def test_a_failed_job_says_how_and_what_it_said_last(crew: Crew) -> None:
+    """As the local operator does; what it wrote is stored all the same."""
+    flight = crew.dag(FAILURES)
+    failed = flight.run("failing")
+
+    assert failed.error == "the job ended with exit code 75; its last lines:\nno disk"
+    assert flight.outputs("failing")["x/g1/a"] == b"partly\n"
+
+
+def test_an_exit_code_may_mean_nothing_to_do(crew: Crew) -> None:
+    assert crew.dag(FAILURES).run("skipping").state == "skipped"
+
+
+LANGUAGES = """
+for name, command in {
+    "python": ["python3", "-c", "import os; print(6 * 7, file=open(os.environ['OUTRIDER_OUTPUT_X'] + '/n', 'w'))"],
+    "shell": ["sh", "-c", "echo $((6 * 7)) > $OUTRIDER_OUTPUT_X/n"],
+    "perl": ["perl", "-e", "open F, '>', $ENV{OUTRIDER_OUTPUT_X} . '/n'; print F 6 * 7, qq{\\n}"],
+}.items():
+    ExecutionEnvironmentOperator(task_id=name, **JOB, cmds=command, outputs={"x": Output()})
+    LocalExecutionEnvironmentOperator(task_id=name + "-local", command=command, outputs={"x": Output()})
+"""
+
+
+def test_any_language_writes_the_same_in_a_pod_and_beside_the_worker(crew: Crew) -> None:
+    """No job has any code of Outrider's in it."""
+    flight = crew.dag(LANGUAGES)
+
+    for name in ("python", "shell", "perl"):
+        in_pod, local = flight.run(name), flight.run(f"{name}-local")
+        assert (in_pod.state, local.state) == ("success", "success"), in_pod.log + local.log
+        assert flight.outputs(name) == flight.outputs(f"{name}-local")
+        assert flight.outputs(name)["x/g1/n"] == b"42\n"

@@ -91,6 +91,7 @@ def plan_of(
         storage_url=storage_url,
         stager_image=site.stager_image,
         stager_pull_policy=site.stager_pull_policy,
+        stager_resources=site.stager_resources,
         upload_seconds=upload_seconds,
         unix_id=DerivedNames(told.team).unix_id,
         workspace=workspace,

@@ -37,6 +37,8 @@ class PodPlan:
     upload_seconds: int
     unix_id: int
     """Who the containers run as where the author says nothing."""
+    stager_resources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Requests and limits of the stagers."""
     workspace: str | None = None
     connections: tuple[str, ...] = field(default=())
     """Files of the Secret that the job finds in `CONNECTIONS`: `sources/raw.json`."""

@@ -59,7 +59,7 @@ def _container(
         "imagePullPolicy": plan.stager_pull_policy,
         "command": command,
         "env": [{"name": variable, "value": value} for variable, value in told.items()],
-        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "1Gi"}},
+        "resources": dict(plan.stager_resources),
         "volumeMounts": mounts,
         "terminationMessagePath": _TERMINATION_LOG,
         "securityContext": dict(identity),
