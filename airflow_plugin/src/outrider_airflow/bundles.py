@@ -87,4 +87,4 @@ def _storage() -> Path:
     """Where bundles that are fetched (Git) lie, one directory each."""
     from airflow.dag_processing.bundles.base import get_bundle_storage_root_path
 
-    return Path(get_bundle_storage_root_path())
+    return Path(get_bundle_storage_root_path())  # type: ignore[no-untyped-call]

@@ -49,7 +49,8 @@ def _place(task: Any, team: str) -> None:
     override = reach((told.get("executor_config") or {}).get("pod_override"), "metadata.namespace")
     if override and override != DerivedNames(team).namespace:
         raise ValueError(f"the pod_override's namespace {override!r} is not team {team}'s. Leave it out.")
-    offered = _offered(getattr(task, "operator_class", type(task)))
+    operator: Any = getattr(task, "operator_class", None) or type(task)
+    offered = _offered(operator)
     if "kubernetes_conn_id" not in offered:
         return
     if expanded := sorted({*fence.NAMED, *fence.WAYS_ROUND} & _expanded(task)):
@@ -61,7 +62,7 @@ def _place(task: Any, team: str) -> None:
 
 def _arguments(task: Any) -> Mapping[str, Any]:
     """What *task* was given, also a mapped one (what all its instances share)."""
-    partial = getattr(task, "partial_kwargs", None)
+    partial: Mapping[str, Any] | None = getattr(task, "partial_kwargs", None)
     return vars(task) if partial is None else partial
 
 

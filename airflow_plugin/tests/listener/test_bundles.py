@@ -64,7 +64,7 @@ def test_airflow_fetches_a_team_s_repository_without_any_connection(
     file.write_text(json.dumps([entry]))
     bundles.refresh(str(file))
 
-    bundle = DagBundlesManager().get_bundle("ads")
+    bundle = DagBundlesManager().get_bundle("ads")  # type: ignore[no-untyped-call]
     bundle.initialize()
 
     assert (bundle.path / "dag.py").read_text() == "one"
@@ -88,7 +88,7 @@ def commit(repository: Path, text: str) -> None:
 def test_a_file_of_a_fetched_bundle_is_told_by_the_directory_below_airflow_s_storage(tmp_path: Path) -> None:
     file = tmp_path / "bundles.json"
     file.write_text(json.dumps([{"name": "ads", "kwargs": {"repo_url": "x"}, "team_name": "ads"}]))
-    storage = get_bundle_storage_root_path()
+    storage = get_bundle_storage_root_path()  # type: ignore[no-untyped-call]
 
     assert bundles.bundle_of(storage / "ads" / "versions" / "c0ffee" / "daily.py", str(file)) == "ads"
     assert bundles.bundle_of(storage / "other" / "daily.py", str(file)) == ""

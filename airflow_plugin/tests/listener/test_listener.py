@@ -36,7 +36,7 @@ def test_a_hook_that_fails_says_so_and_raises_nothing(
     monkeypatch.setattr(listener, "settings", broken)
 
     with caplog.at_level(logging.WARNING):
-        listener.on_task_instance_success(task_instance=object())
+        listener.on_task_instance_success(previous_state=None, task_instance=object())
 
     assert "outrider could not tell: task finished" in caplog.text
 

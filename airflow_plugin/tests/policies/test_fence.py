@@ -163,7 +163,7 @@ def executor_pod(bundle: str) -> k8s.V1Pod:
 def test_a_pod_of_the_executor_runs_in_its_team_s_namespace() -> None:
     pod = executor_pod("ads-dags")
 
-    pod_mutation_hook(pod)
+    pod_mutation_hook(pod)  # type: ignore[no-untyped-call]
 
     assert (pod.metadata.namespace, pod.spec.service_account_name) == (TEAM, "job")
 
@@ -171,6 +171,6 @@ def test_a_pod_of_the_executor_runs_in_its_team_s_namespace() -> None:
 def test_a_pod_of_the_executor_for_no_team_stays_where_it_is() -> None:
     pod = executor_pod("platform-dags")
 
-    pod_mutation_hook(pod)
+    pod_mutation_hook(pod)  # type: ignore[no-untyped-call]
 
     assert (pod.metadata.namespace, pod.spec.service_account_name) == ("airflow", None)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import aioboto3
 import kubernetes_asyncio as k8s
@@ -139,7 +140,7 @@ async def _have_namespace(cluster: RunningKubernetes) -> None:
     """As tenancy makes it: under `restricted`, with an account for jobs."""
     names = DerivedNames(CREW)
     async with await _client(cluster.kubeconfig) as api:
-        core = k8s.client.CoreV1Api(api)
+        core: Any = k8s.client.CoreV1Api(api)  # its stubs know no plain objects
         labels = {"pod-security.kubernetes.io/enforce": "restricted"}
         await core.create_namespace({"metadata": {"name": names.namespace, "labels": labels}})
         account = {"metadata": {"name": "job"}, "automountServiceAccountToken": False}
