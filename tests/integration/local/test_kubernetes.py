@@ -285,7 +285,8 @@ while True:
     signal.pause()
 """
     image = kubernetes_node.job_image
-    mounted = {"volumeMounts": SHARED}
+    # with resources, as a namespace with a quota asks for: a kubelet without cgroups per pod dies of such a sidecar
+    mounted = {"volumeMounts": SHARED, "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}}}
     probe = {"exec": {"command": ["grep", "-q", "ready", "/shared/order"]}, "periodSeconds": 1, "failureThreshold": 30}
     spec = {
         "volumes": [{"name": "shared", "emptyDir": {}}],

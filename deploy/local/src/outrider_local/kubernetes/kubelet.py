@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from outrider_local.kubernetes import container_runtime, control_plane, programs
+from outrider_local.kubernetes import cgroups, container_runtime, control_plane, programs
 from outrider_local.processes import Command
 from outrider_local.stack import Stack
 
@@ -78,9 +78,10 @@ def _configuration(stack: Stack) -> dict[str, object]:
         "containerRuntimeEndpoint": f"unix://{container_runtime.socket(stack)}",
         "podLogsDir": str(pod_logs(stack)),
         "volumePluginDir": str(directory / "volume-plugins"),
-        # one hierarchy for all pods, also where systemd does not own the machine's cgroups or they are of version 1
+        # a hierarchy of this stack's own, as each kubelet ends what it does not know below its root; without one per
+        # pod this kubelet dies of a sidecar with resources that outlives the job
         "cgroupDriver": "cgroupfs",
-        "cgroupsPerQOS": False,
+        "cgroupRoot": f"/{cgroups.name(stack)}",
         "enforceNodeAllocatable": [],
         "failCgroupV1": False,
         "failSwapOn": False,

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _MNT_DETACH = 2
-_CGROUPS = Path("/sys/fs/cgroup")
 _NETWORK_RESULTS = Path("/var/lib/cni/results")
 # where kubelet and containerd put things without asking, all of it empty once the last node has ended
 _PLACES = (
@@ -33,16 +32,12 @@ def unmount(*below: Path) -> None:
 
 
 def remove(network: str, logs: Path) -> None:
-    """Remove what remembers pods of *network*, whose logs lie below *logs*, and cgroups nobody is in."""
+    """Remove what remembers pods of *network*, whose logs lie below *logs*."""
     for result in _NETWORK_RESULTS.glob(f"{network}-*"):
         result.unlink(missing_ok=True)
     for link in Path("/var/log/containers").glob("*"):
         if link.is_symlink() and link.readlink().is_relative_to(logs):
             link.unlink(missing_ok=True)
-    # fails, as it should, for one that holds pods of another node
-    for group in (_CGROUPS / "k8s.io", *_CGROUPS.glob("*/k8s.io")):
-        with contextlib.suppress(OSError):
-            group.rmdir()
 
 
 def remove_places() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from outrider_local import prerequisites
 from outrider_local.errors import MissingPrerequisite, StackError
 from outrider_local.kubernetes import (
+    cgroups,
     container_runtime,
     control_plane,
     given,
@@ -57,6 +58,7 @@ class Node:
             if image.name not in present:
                 container_runtime.load(stack, image.write)
         stack.processes.start(FORWARDER, _forwarder(stack, number))
+        cgroups.make(stack)
         stack.processes.start(KUBELET, kubelet.command(stack, network.gateway(number)))
         for name in _PROCESSES:
             stack.await_ready(name, lambda: self.ready(stack), seconds=_START_SECONDS)
@@ -84,6 +86,7 @@ class Node:
         network.remove_gateway(number)
         sockets.remove(stack, "containerd", "containerd.sock", "containerd.sock.ttrpc")
         leftovers.remove(_network_name(stack), kubelet.pod_logs(stack))
+        cgroups.remove(stack)
         if machine.release(stack):
             leftovers.remove_places()
 
