@@ -142,9 +142,4 @@ def _pods(stack: Stack) -> dict[str, object]:
     """What carries data in and out of pods; the node has it already, and no registry does."""
     if not node.claimed(stack):
         return {}
-    # without cgroups per QoS class this node's kubelet (1.36.4) panics over resources in a pod with init containers
-    return {
-        "stager_image": images.stage(stack.layout).name,
-        "stager_pull_policy": "Never",
-        "stager_resources": "{}",
-    }
+    return {"stager_image": images.stage(stack.layout).name, "stager_pull_policy": "Never"}
