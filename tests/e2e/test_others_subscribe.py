@@ -1,11 +1,12 @@
 """Systems that know nothing of Outrider hear what concerns their team: the examples, run as they stand."""
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,19 @@ from confluent_kafka import Consumer, TopicPartition
 from outrider_cli.demo.neighbours import kafka_of
 from outrider_cli.demo.ride import EXAMPLES, Ride
 from outrider_contracts.environments import EnvironmentSealed
+from outrider_contracts.runs import RunAnswer, VersionAnswer
 from outrider_contracts.topics import team_events
-from outrider_local import kafka_install, prerequisites
+from outrider_local import cache, kafka_install, prerequisites
+from outrider_local.kafka import client_config
 from outrider_local.waiting import wait_until
 
 from tests.riding import Flown
 
 LANGUAGES = ("python", "java")
 Facts = dict[str, tuple[str, object]]
+Told = tuple[str, frozenset[str], frozenset[str]]
+"""How a run ended, what it read, what it wrote."""
+_ENDS = {"success": "COMPLETE", "failed": "FAIL", "up_for_retry": "FAIL", "skipped": "COMPLETE"}
 
 
 def command(ride: Ride, language: str) -> tuple[str, ...]:
@@ -40,16 +46,21 @@ def environment(ride: Ride, team: str, reads: str = "") -> Mapping[str, str]:
 
 
 @contextmanager
-def subscribed(ride: Ride, language: str, team: str, output: Path) -> Iterator[None]:
+def at_work(argv: Sequence[str], variables: Mapping[str, str], output: Path) -> Iterator[None]:
     """The subscriber at work, its lines in *output*; ended by SIGKILL, so nothing is tidied up."""
     with output.open("wb") as lines, output.with_suffix(".err").open("wb") as errors:
-        subscriber = subprocess.Popen(command(ride, language), env=environment(ride, team), stdout=lines, stderr=errors)
+        subscriber = subprocess.Popen(argv, env=variables, stdout=lines, stderr=errors)
         try:
             yield
             assert subscriber.poll() is None, output.with_suffix(".err").read_text()
         finally:
             subscriber.kill()
             subscriber.wait(30)
+
+
+def subscribed(ride: Ride, language: str, team: str, output: Path) -> AbstractContextManager[None]:
+    """A team's own subscriber."""
+    return at_work(command(ride, language), environment(ride, team), output)
 
 
 def told(output: Path) -> list[tuple[str, str, object]]:
@@ -132,3 +143,72 @@ def test_a_subscriber_of_another_teams_topic_is_refused_in_words(ride: Ride, flo
     assert done.stdout == ""
     assert "TopicAuthorization" in done.stderr or "GroupAuthorization" in done.stderr, done.stderr
     assert "outrider.team.newsroom." in done.stderr
+
+
+@pytest.fixture(scope="module")
+def catalogue(ride: Ride) -> tuple[str, ...]:
+    """The catalogue's command, its jars fetched as the README of the examples says."""
+    pom = EXAMPLES / "subscribers" / "catalogue-pom.xml"
+    wanted = hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
+    jars = cache.make_once(ride.stack.layout.cache / f"catalogue-{wanted}", lambda directory: _fetch(pom, directory))
+    java = prerequisites.require(prerequisites.JDK)
+    return java, "-cp", str(jars / "*"), str(EXAMPLES / "subscribers" / "Catalogue.java")
+
+
+def _fetch(pom: Path, directory: Path) -> None:
+    maven = prerequisites.require(prerequisites.MAVEN)
+    copy = ("dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={directory}")
+    cache.run((maven, "-q", "-B", "-f", str(pom), *copy))
+
+
+def in_the_catalogue(output: Path) -> dict[str, Told]:
+    """What it heard of each run that ended."""
+    whole = output.read_text().rpartition("\n")[0].splitlines()
+    return {
+        run_id: (how, frozenset(inputs.split()), frozenset(outputs.split()))
+        for run_id, how, _, inputs, outputs in (line.split("\t") for line in whole)
+        if how != "START"
+    }
+
+
+def in_lineage(ride: Ride, team: str, dag_id: str, run_id: str) -> dict[str, Told]:
+    """What lineage answers of a run and its tries; an end that it waits for is empty."""
+    answer = RunAnswer.model_validate(ride.ask("lineage", "/v1/runs", team=team, dag_id=dag_id, run_id=run_id))
+    nothing = frozenset[str]()
+    starts = {str(one.openlineage_run_id): (_ENDS.get(one.state, ""), nothing, nothing) for one in answer.starts}
+    return starts | {
+        str(one.openlineage_run_id): (_ENDS.get(one.state, ""), _versions(one.inputs), _versions(one.outputs))
+        for one in answer.tries
+    }
+
+
+def _versions(answers: Sequence[VersionAnswer]) -> frozenset[str]:
+    return frozenset(one.path.rstrip("/") or one.dataset or "" for one in answers)
+
+
+def test_openlineages_own_java_model_reads_the_lineage_topic(
+    ride: Ride, flown: Flown, catalogue: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Every event parses; runs, what they read and what they wrote are those that lineage has, no more and no less."""
+    reader = {**client_config(ride.stack, "operator"), "group.id": "outrider.catalogue"}
+    login = 'org.apache.kafka.common.security.scram.ScramLoginModule required username="{}" password="{}";'
+    reader["sasl.jaas.config"] = login.format(reader.pop("sasl.username"), reader.pop("sasl.password"))
+    properties, output = tmp_path / "kafka.properties", tmp_path / "heard"
+    properties.write_text("".join(f"{name}={value}\n" for name, value in reader.items()))
+    wanted = dict[str, Told]()
+
+    def settled() -> bool:
+        wanted.update(in_lineage(ride, "ops", "flights", flown.flights))
+        wanted.update(in_lineage(ride, "newsroom", "punctuality", flown.punctuality))
+        return all(how for how, _, _ in wanted.values())
+
+    assert wait_until(settled, seconds=60, every=0.5), wanted
+    with at_work(catalogue, {"PATH": os.environ["PATH"], "KAFKA_PROPERTIES": str(properties)}, output):
+        assert wait_until(lambda: wanted.keys() <= in_the_catalogue(output).keys(), seconds=120, every=0.5), (
+            output.with_suffix(".err").read_text()
+        )
+    heard = in_the_catalogue(output)
+
+    assert {run_id: heard[run_id] for run_id in wanted} == wanted
+    assert any(inputs for _, inputs, _ in wanted.values())
+    assert sum(len(outputs) for _, _, outputs in wanted.values()) >= 6

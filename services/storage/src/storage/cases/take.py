@@ -39,8 +39,9 @@ async def made(work: Work, wanted: Wanted, reader: TeamStatus, asked: bool) -> A
 async def _take(work: Work, connection: Connection, wanted: Wanted, reader: TeamStatus, asked: bool) -> Attempt:
     assert wanted.try_number is not None
     now = work.clock()
-    await attempts.lock(connection, wanted.place)
+    # the run before the place, as its start is heard: the other way round the two would wait for one another
     await runs.confirm(connection, wanted.task.run, wanted.run_started_at, wanted.run_after, wanted.logical_date, now)
+    await attempts.lock(connection, wanted.place)
     known = await attempts.of_task(connection, wanted.task)
     order = (wanted.run_started_at, wanted.try_number)
     if asked and (later := superseding(order, known)) is not None:
