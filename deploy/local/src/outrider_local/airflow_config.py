@@ -5,7 +5,8 @@ import secrets
 from pathlib import Path
 
 from outrider_local import kafka, postgres
-from outrider_local.kubernetes import images, node, rights
+from outrider_local.kubernetes import control_plane, images, node, rights
+from outrider_local.kubernetes.identities import SERVICE_NAME
 from outrider_local.stack import Stack
 
 USERS = ("admin", "outrider")
@@ -147,4 +148,6 @@ def _pods(stack: Stack) -> dict[str, object]:
         "stager_image": images.stage(stack.layout).name,
         "stager_pull_policy": "Never",
         "stager_resources": "{}",
+        "kubernetes_api_url": f"https://{SERVICE_NAME}:{stack.ports.of(control_plane.NAME)}",
+        "kubernetes_api_address": node.gateway(stack),
     }
