@@ -26,6 +26,7 @@ _SETTLED = {
     "spark.executor.memoryOverheadFactor": "executor_memory=",
     "spark.executor.pyspark.memory": "executor_memory=",
     "spark.memory.offHeap.size": "executor_memory=",
+    "spark.kubernetes.executor.request.cores": "executor_cpu=",
     "spark.driver.cores": "driver_cores=",
     "spark.driver.memory": "driver_memory=",
     "spark.kubernetes.container.image": "image=",
@@ -35,8 +36,7 @@ _SETTLED = {
 _OURS = (
     "spark.master", "spark.submit.deployMode", "spark.app.id", "spark.driver.host", "spark.kubernetes.namespace",
     "spark.kubernetes.driver.pod.name", "spark.kubernetes.executor.podNamePrefix", "spark.kubernetes.authenticate.",
-    "spark.kubernetes.executor.podTemplate", "spark.kubernetes.executor.request.cores",
-    "spark.kubernetes.executor.limit.cores", "spark.dynamicAllocation.",
+    "spark.kubernetes.executor.podTemplate", "spark.kubernetes.executor.limit.cores", "spark.dynamicAllocation.",
 )  # fmt: skip
 
 
@@ -76,6 +76,7 @@ def configuration(
         "spark.executor.cores": str(sizes.executor_cores),
         "spark.executor.memory": sizes.executor_memory,
         "spark.executor.memoryOverhead": f"{sizes.executor_overhead}m",
+        "spark.kubernetes.executor.request.cores": sizes.executor_request,
         "spark.kubernetes.namespace": namespace,
         "spark.kubernetes.container.image": image,
         "spark.kubernetes.container.image.pullPolicy": pull_policy,

@@ -36,9 +36,7 @@ def lost(made: Iterable[Made], ours: str = "outrider-") -> frozenset[str]:
 class Leftovers:
     """What Spark made in one namespace. Every method may be repeated with the same result."""
 
-    def __init__(
-        self, core: client.CoreV1Api, namespace: str, wait: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, core: client.CoreV1Api, namespace: str, wait: Callable[[float], None] = time.sleep) -> None:
         self._core, self._namespace, self._wait = core, namespace, wait
 
     def clear(self, application: str, *, within: float) -> list[str]:

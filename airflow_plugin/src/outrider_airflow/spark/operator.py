@@ -41,6 +41,7 @@ class SparkExecutionEnvironmentOperator(ExecutionEnvironmentOperator):
     :param conf: more of Spark's configuration (templated)
     :param executors: how many; `executor_cores`, `executor_memory` ("2g"): how large each is
     :param driver_cores: size of the driver, with `driver_memory`
+    :param executor_cpu: what an executor asks of its node ("500m"), where that is not its cores; `driver_cpu` likewise
     """
 
     template_fields: Sequence[str] = (
@@ -61,6 +62,8 @@ class SparkExecutionEnvironmentOperator(ExecutionEnvironmentOperator):
         executor_memory: str = "1g",
         driver_cores: int = 1,
         driver_memory: str = "1g",
+        executor_cpu: str = "",
+        driver_cpu: str = "",
         mode: Mode = "uris",
         **kwargs: Any,
     ) -> None:
@@ -72,7 +75,9 @@ class SparkExecutionEnvironmentOperator(ExecutionEnvironmentOperator):
             )
         if taken := [name for name in ("cmds", "arguments") if kwargs.get(name)]:
             raise ValueError(f"{task}: {taken[0]} is not offered; name the program by application=, application_args=")
-        self.sizes = _sizes(task, executors, executor_cores, executor_memory, driver_cores, driver_memory)
+        self.sizes = _sizes(
+            task, executors, executor_cores, executor_memory, driver_cores, driver_memory, executor_cpu, driver_cpu
+        )
         kwargs.setdefault("container_resources", V1ResourceRequirements(**self.sizes.driver_resources))
         kwargs.setdefault("service_account_name", SPARK_ACCOUNT)
         super().__init__(mode=mode, **kwargs)

@@ -65,11 +65,12 @@ def shortages(quotas: Sequence[Quota], driver: Amounts, executor: Amounts, execu
             needed, allowed = one + executors * each, parse_quantity(hard)
             left = allowed - parse_quantity(quota.used.get(name, "0"))
             if needed > left:
+                of_all, of_one, of_each = (_spell(resource, amount) for amount in (needed, one, each))
                 line = (
-                    f"{name}: {_spell(resource, needed)} needed (driver {_spell(resource, one)}, {executors} × executor "
-                    f"{_spell(resource, each)}), {_spell(resource, max(left, _NOTHING))} of {hard} left"
+                    f"{name}: {of_all} needed (driver {of_one}, {executors} × executor {of_each}), "
+                    f"{_spell(resource, max(left, _NOTHING))} of {hard} left in quota {quota.name!r}"
                 )
-                found.append(Shortage(f"{line} in quota {quota.name!r}", for_ever=needed > allowed))
+                found.append(Shortage(line, for_ever=needed > allowed))
     return found
 
 

@@ -18,6 +18,9 @@ class Sizes:
     executor_memory: str
     driver_cores: int
     driver_memory: str
+    executor_cpu: str = ""
+    """What an executor asks of its node ("500m"), where that is not its cores."""
+    driver_cpu: str = ""
 
     def __post_init__(self) -> None:
         """Raises ValueError in the author's words."""
@@ -28,6 +31,11 @@ class Sizes:
         mib(self.driver_memory)
 
     @property
+    def executor_request(self) -> str:
+        """CPU an executor asks for."""
+        return self.executor_cpu or str(self.executor_cores)
+
+    @property
     def executor_overhead(self) -> int:
         """MiB of an executor's pod beyond its JVM's heap."""
         return overhead(mib(self.executor_memory))
@@ -35,12 +43,12 @@ class Sizes:
     @property
     def driver_resources(self) -> dict[str, dict[str, str]]:
         """Of the driver's container."""
-        return _resources(self.driver_cores, mib(self.driver_memory))
+        return _resources(self.driver_cpu or str(self.driver_cores), mib(self.driver_memory))
 
     @property
     def executor_resources(self) -> dict[str, dict[str, str]]:
         """Of an executor's container, as Spark will ask for them."""
-        return _resources(self.executor_cores, mib(self.executor_memory))
+        return _resources(self.executor_request, mib(self.executor_memory))
 
 
 def mib(memory: str) -> int:
@@ -56,6 +64,6 @@ def overhead(heap_mib: int) -> int:
     return max(int(heap_mib * _OVERHEAD), _LEAST_OVERHEAD_MIB)
 
 
-def _resources(cores: int, heap_mib: int) -> dict[str, dict[str, str]]:
+def _resources(cpu: str, heap_mib: int) -> dict[str, dict[str, str]]:
     memory = f"{heap_mib + overhead(heap_mib)}Mi"
-    return {"requests": {"cpu": str(cores), "memory": memory}, "limits": {"memory": memory}}
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory}}

@@ -45,6 +45,6 @@ def _options(more: tuple[str, ...]) -> tuple[str, ...]:
 def _make(target: Path, more: tuple[str, ...]) -> None:
     mmdebstrap = prerequisites.require(prerequisites.MMDEBSTRAP)
     # packages of programs link manuals in directories that are not there without manuals
-    manuals = ("--essential-hook=mkdir -p \"$1/usr/share/man/man1\"",) if more else ()
+    manuals = ('--essential-hook=mkdir -p "$1/usr/share/man/man1"',) if more else ()
     cache.run((mmdebstrap, "--quiet", *_options(more), *manuals, SUITE, str(target / "layer.tar")))
     Layer(target).seal()

@@ -59,10 +59,14 @@ def _make(layout: Layout, target: Path) -> None:
         (target / "pom.xml").write_text(cache.packaged("spark-pom.xml"))
         groups = f"-DincludeGroupIds={','.join(_S3)}"
         jars = f"-DoutputDirectory={place / 'pyspark' / 'jars'}"
-        cache.run((maven, "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", groups, jars), cwd=target)
+        cache.run(
+            (maven, "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", groups, jars), cwd=target
+        )
         entrypoint = place / "entrypoint.sh"
         entrypoint.write_text(cache.packaged("spark-entrypoint.sh"))
         entrypoint.chmod(0o755)
-        shutil.rmtree(place / "bin", ignore_errors=True)  # start PySpark by the path of the interpreter that installed it
+        shutil.rmtree(
+            place / "bin", ignore_errors=True
+        )  # start PySpark by the path of the interpreter that installed it
         cache.run(("tar", "-cf", str(target / "layer.tar"), "--owner=0", "--group=0", "-C", scratch, _PLACE))
     Layer(target).seal()
