@@ -36,7 +36,8 @@ def test_of_containers_that_run_before_the_largest_counts() -> None:
 def test_a_limit_without_a_request_is_one() -> None:
     needs = pod_needs(pod({"name": "x", "resources": {"limits": {"cpu": "2"}}}))
 
-    assert (needs["requests.cpu"], needs["limits.cpu"]) == (2, 2)
+    assert needs["requests.cpu"] == 2
+    assert needs["limits.cpu"] == 2
 
 
 def test_what_a_container_leaves_open_is_what_the_namespace_says() -> None:
