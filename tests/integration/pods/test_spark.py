@@ -36,8 +36,9 @@ make = ExecutionEnvironmentOperator(
 add = SparkExecutionEnvironmentOperator(
     task_id="add", image="IMAGE", image_pull_policy="Never", startup_check_interval_seconds=1, **CODE,
     application="/code/app.py", application_args=["HOW"], executors=2, executor_memory="512m", driver_memory="512m",
-    executor_cpu="100m", driver_cpu="100m", deferrable=DEFERRABLE,
-    conf={"spark.scheduler.minRegisteredResourcesRatio": "1.0", "spark.ui.enabled": "false"},
+    executor_cpu="400m", driver_cpu="600m", deferrable=DEFERRABLE,
+    conf={"spark.scheduler.minRegisteredResourcesRatio": "1.0", "spark.ui.enabled": "false",
+          "spark.scheduler.maxRegisteredResourcesWaitingTime": "300s"},
     inputs={"numbers": Input(task=make, output="numbers")}, outputs={"sums": Output()})
 """
 
