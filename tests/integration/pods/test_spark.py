@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,23 +71,24 @@ def spark(crew: Crew, start: Start) -> SparkCrew:
     return SparkCrew(crew.cluster, crew.s3, crew.issuer, crew.directory)
 
 
+def made(name: str, labels: Mapping[str, str] | None = None, **fields: object) -> Any:
+    """An object as the API takes it."""
+    return {"metadata": {"name": name, "labels": labels}, **fields}
+
+
 async def prepare(api: k8s.client.ApiClient) -> None:
     """What tenancy gives a team for Spark; and the application, which lies in no image."""
     core, rbac = k8s.client.CoreV1Api(api), k8s.client.RbacAuthorizationV1Api(api)
-    await core.create_namespaced_service_account(NAMESPACE, {"metadata": {"name": "spark"}})
-    code = {"metadata": {"name": "code"}, "data": {"app.py": APPLICATION.read_text()}}
-    await core.create_namespaced_config_map(NAMESPACE, code)
+    await core.create_namespaced_service_account(NAMESPACE, made("spark"))
+    await core.create_namespaced_config_map(NAMESPACE, made("code", data={"app.py": APPLICATION.read_text()}))
     group = "rbac.authorization.k8s.io"
     accounts = {
         "outrider-spark": {"kind": "ServiceAccount", "name": "spark", "namespace": NAMESPACE},
         "outrider-runner": {"kind": "User", "name": "runner", "apiGroup": group},
     }
     for role, subject in accounts.items():
-        binding = {
-            "metadata": {"name": role},
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
-            "subjects": [subject],
-        }
+        granted = {"apiGroup": group, "kind": "ClusterRole", "name": role}
+        binding = made(role, roleRef=granted, subjects=[subject])
         await rbac.create_namespaced_role_binding(NAMESPACE, binding)
 
 
@@ -105,7 +106,8 @@ def left(cluster: RunningKubernetes, selector: str = "spark-app-selector") -> li
     """All there is of Spark in the team's namespace, with the phases of pods."""
 
     async def look(api: k8s.client.ApiClient) -> list[str]:
-        core, chosen = k8s.client.CoreV1Api(api), {"label_selector": selector}
+        core = k8s.client.CoreV1Api(api)
+        chosen: dict[str, Any] = {"label_selector": selector}
         pods = (await core.list_namespaced_pod(NAMESPACE, **chosen)).items
         others: list[Any] = []
         for listing in (
@@ -167,10 +169,10 @@ def test_what_a_quota_can_not_hold_is_refused_before_anything_is_made(spark: Spa
 
     async def hinder(api: k8s.client.ApiClient) -> None:
         core = k8s.client.CoreV1Api(api)
-        quota = {"metadata": {"name": "tight"}, "spec": {"hard": {"requests.memory": "2Gi"}}}
+        quota = made("tight", spec={"hard": {"requests.memory": "2Gi"}})
         await core.create_namespaced_resource_quota(NAMESPACE, quota)
         labels = {"spark-app-selector": "outrider-lost", "spark-role": "executor"}
-        await core.create_namespaced_config_map(NAMESPACE, {"metadata": {"name": "lost", "labels": labels}})
+        await core.create_namespaced_config_map(NAMESPACE, made("lost", labels))
 
     async def counted(api: k8s.client.ApiClient) -> bool:
         quota = await k8s.client.CoreV1Api(api).read_namespaced_resource_quota("tight", NAMESPACE)
