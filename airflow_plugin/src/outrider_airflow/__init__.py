@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from outrider_airflow.plain import environment
     from outrider_airflow.pod.operator import ExecutionEnvironmentOperator
     from outrider_airflow.sensor import OutputSensor
+    from outrider_airflow.spark.operator import SparkExecutionEnvironmentOperator
 
 _WHERE = {
     "Input": "outrider_contracts.declarations",
@@ -22,6 +23,7 @@ _WHERE = {
     "Source": "outrider_contracts.declarations",
     "LocalExecutionEnvironmentOperator": "outrider_airflow.operators",
     "ExecutionEnvironmentOperator": "outrider_airflow.pod.operator",
+    "SparkExecutionEnvironmentOperator": "outrider_airflow.spark.operator",
     "OutputSensor": "outrider_airflow.sensor",
     "environment": "outrider_airflow.plain",
     "output_asset": "outrider_airflow.output_assets",
@@ -34,6 +36,7 @@ __all__ = [
     "Output",
     "OutputSensor",
     "Source",
+    "SparkExecutionEnvironmentOperator",
     "environment",
     "output_asset",
 ]

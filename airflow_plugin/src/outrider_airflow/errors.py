@@ -34,3 +34,11 @@ class JobFailed(AirflowException):
 
 class JobKilled(AirflowException):
     """The job was ended from outside before it was done."""
+
+
+class NoRoom(AirflowFailException):
+    """The namespace's quota can never hold what the job needs."""
+
+
+class NoRoomNow(AirflowException):
+    """The namespace's quota could hold what the job needs, but others hold too much of it. A retry may help."""

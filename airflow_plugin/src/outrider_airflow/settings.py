@@ -55,6 +55,11 @@ class Settings:
     )
     """JSON object: requests and limits of what carries data."""
 
+    kubernetes_api_url: str = "https://kubernetes.default.svc"
+    """The API server as pods reach it: Spark's drivers ask it for executors."""
+    kubernetes_api_address: str = ""
+    """The address behind the name in it, where the cluster's own names don't say it."""
+
     airflow_traces: bool = False
     """Airflow's `[traces] otel_on`: its traces are gone on with; else each run has one that follows from its key."""
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -77,3 +78,22 @@ def test_a_task_without_places_gets_no_rights_at_all() -> None:
     policy = session_policy(Access("ads", "s"), "lake")
 
     assert json.loads(policy)["Statement"] == [{"Effect": "Deny", "Action": "*", "Resource": "*"}]
+
+
+def test_a_job_that_talks_to_the_store_itself_may_tidy_up_in_its_outputs() -> None:
+    """Spark renames what it has written, which is copy and delete; carried files are never deleted."""
+    access = Access("ads", "s", (part(0),), (OUTPUT,))
+    policy = session_policy(replace(access, by_job=True), "lake")
+
+    assert allows(policy, "s3:DeleteObject", OUTPUT + "a")
+    assert not allows(policy, "s3:DeleteObject", part(0) + "a")
+    assert not allows(session_policy(access, "lake"), "s3:DeleteObject", OUTPUT + "a")
+
+
+def test_a_job_that_talks_to_the_store_itself_may_ask_for_its_directories_by_name() -> None:
+    """File systems over S3 look whether `…/g2` is a file before they take it for a directory."""
+    policy = session_policy(Access("ads", "s", (part(0),), (OUTPUT,), by_job=True), "lake")
+
+    assert allows(policy, "s3:GetObject", part(0).rstrip("/"))
+    assert allows(policy, "s3:GetObject", OUTPUT.rstrip("/"))
+    assert not allows(policy, "s3:GetObject", OUTPUT.replace("g2", "g22").rstrip("/"))

@@ -5,7 +5,8 @@ import secrets
 from pathlib import Path
 
 from outrider_local import kafka, postgres
-from outrider_local.kubernetes import images, node, rights
+from outrider_local.kubernetes import control_plane, images, node, rights
+from outrider_local.kubernetes.identities import SERVICE_NAME
 from outrider_local.stack import Stack
 
 USERS = ("admin", "outrider")
@@ -142,4 +143,9 @@ def _pods(stack: Stack) -> dict[str, object]:
     """What carries data in and out of pods; the node has it already, and no registry does."""
     if not node.claimed(stack):
         return {}
-    return {"stager_image": images.stage(stack.layout).name, "stager_pull_policy": "Never"}
+    return {
+        "stager_image": images.stage(stack.layout).name,
+        "stager_pull_policy": "Never",
+        "kubernetes_api_url": f"https://{SERVICE_NAME}:{stack.ports.of(control_plane.NAME)}",
+        "kubernetes_api_address": node.gateway(stack),
+    }

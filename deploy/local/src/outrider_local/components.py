@@ -6,9 +6,10 @@ from outrider_local import kafka, prerequisites
 from outrider_local.airflow import Airflow
 from outrider_local.component import Component
 from outrider_local.kafka import Kafka
-from outrider_local.kubernetes import control_plane, given, node, programs
+from outrider_local.kubernetes import control_plane, given, node, programs, spark_image
 from outrider_local.kubernetes.control_plane import ControlPlane
 from outrider_local.kubernetes.node import Node
+from outrider_local.kubernetes.spark_image import SparkImage
 from outrider_local.names import OPTIONAL, SERVICES
 from outrider_local.postgres import Postgres
 from outrider_local.prerequisites import Prerequisite
@@ -17,13 +18,17 @@ from outrider_local.services import Service
 from outrider_local.stack import Stack
 from outrider_local.topics import Topics
 
-EXTRAS: Mapping[str, tuple[str, ...]] = {"kubernetes": (control_plane.NAME, node.NAME)}
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "kubernetes": (control_plane.NAME, node.NAME),
+    "spark": (control_plane.NAME, node.NAME, spark_image.NAME),
+}
 """What `outrider up --with NAME` brings besides the usual components."""
 
 
 def all_components() -> tuple[Component, ...]:
     """Every component there is."""
-    return (Kafka(), Topics(), Postgres(), S3(), ControlPlane(), Node(), Airflow(), *map(Service, SERVICES))
+    cluster = (ControlPlane(), Node(), SparkImage())
+    return (Kafka(), Topics(), Postgres(), S3(), *cluster, Airflow(), *map(Service, SERVICES))
 
 
 def usual_components(stack: Stack) -> tuple[Component, ...]:
@@ -51,4 +56,6 @@ def _needs(stack: Stack, name: str) -> tuple[Prerequisite, ...]:
         return ()
     if name == control_plane.NAME:
         return programs.needs(stack.layout)
+    if name == spark_image.NAME:
+        return (prerequisites.MAVEN,)
     return prerequisites.NODE if name == node.NAME else ()

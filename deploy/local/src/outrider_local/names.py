@@ -13,7 +13,7 @@ BUCKET = "outrider"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 
-OPTIONAL = ("kubernetes", "node")
+OPTIONAL = ("kubernetes", "node", "spark")
 """Components that are started only when asked for; what comes after one does so where it is started."""
 SERVICES = ("tenancy", "storage", "lineage", "sweep")
 HTTP_CLIENTS = {

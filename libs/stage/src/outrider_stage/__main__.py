@@ -1,7 +1,12 @@
-"""The program of the stager image: `python -m outrider_stage in|out`. Ends with one line as termination message."""
+"""The program of the stager image: `python -m outrider_stage in|out|serve`. Ends with a line as termination message.
+
+`serve` gives a job credentials and nothing else, for a pod whose outputs another pod's sidecar looks after; it goes on
+until it is killed.
+"""
 
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 
@@ -16,8 +21,12 @@ def main(arguments: Sequence[str]) -> int:
     told = instructions_of(os.environ)
     if arguments in (["out"], ["out", "now"]):
         return _out(told, now=len(arguments) == 2)
+    if arguments == ["serve"]:
+        from outrider_stage.pod_out import wait_for_the_end
+
+        wait_for_the_end(threading.Event(), told)
     if arguments != ["in"]:
-        print("usage: python -m outrider_stage in|out [now]", file=sys.stderr)
+        print("usage: python -m outrider_stage in|out [now]|serve", file=sys.stderr)
         return 2
     from outrider_stage.pod_in import bring
 

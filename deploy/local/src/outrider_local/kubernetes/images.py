@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from outrider_local import cache
-from outrider_local.kubernetes import debian, programs, stager
+from outrider_local.kubernetes import debian, programs, spark, stager
 from outrider_local.kubernetes.image_archive import Image, Layer
 from outrider_local.layout import Layout
 
@@ -19,7 +19,7 @@ def build(layout: Layout) -> None:
 
 
 def all_images(layout: Layout) -> tuple[Image, ...]:
-    """All of them."""
+    """Those every node has."""
     return (pause(layout), job(layout), stage(layout))
 
 
@@ -38,6 +38,13 @@ def stage(layout: Layout) -> Image:
     environment = [_PATH, f"PYTHONPATH={stager.PYTHONPATH}", "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1"]
     layers = (debian.layer(layout), *stager.layers(layout))
     return Image("localhost/outrider/stage", layers, {"Env": environment, "Cmd": ["python3", "-m", "outrider_stage"]})
+
+
+def spark_jobs(layout: Layout) -> Image:
+    """Spark with Java, Python and S3, and nothing of Outrider; its entrypoint is what Spark asks of images."""
+    environment = [_PATH, f"SPARK_HOME={spark.HOME}", f"PYTHONPATH={spark.PYTHONPATH}", "PYSPARK_PYTHON=python3"]
+    layers = (debian.layer(layout, *spark.JAVA), spark.layer(layout))
+    return Image("localhost/outrider/spark", layers, {"Env": environment, "Entrypoint": [spark.ENTRYPOINT]})
 
 
 def _pause_directory(layout: Layout) -> Path:

@@ -124,6 +124,7 @@ def access_of(attempt: Attempt) -> Access:
         session=f"{tried.dag_id}.{tried.task_id}.{tried.map_index}.{tried.try_number}",
         inputs=tuple(part.path for parts in (attempt.inputs or {}).values() for part in parts),
         outputs=tuple(attempt.paths.values()),
+        by_job=attempt.declaration.mode == "uris",
     )
 
 

@@ -14,6 +14,8 @@ from storage.domain.refusals import Refused
 
 LIMIT = 2048
 _WRITE = ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+_TIDY = ["s3:DeleteObject"]
+"""For jobs that write themselves: many (Spark's committers) write beside and rename, which is copy and delete."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,16 @@ class Access:
     session: str
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    by_job: bool = False
+    """The job talks to the store itself: as a file system, which asks for a directory by its bare name too."""
 
 
 def session_policy(access: Access, bucket: str) -> str:
     """The policy as JSON. Raises Refused where even the coarsest patterns are too long."""
     for outputs in (_exact, _own_generation):
         for inputs in (_exact, _all_parts, _whole_place):
-            policy = _policy(_spell(inputs, access.inputs), _spell(outputs, access.outputs), bucket)
+            readable, writable = _spell(inputs, access.inputs), _spell(outputs, access.outputs)
+            policy = _policy(access, readable, writable, bucket)
             if len(policy) <= LIMIT:
                 return policy
     raise Refused(
@@ -69,13 +74,16 @@ def _dated(place: str) -> str:
     return "/".join(place.split("/")[:4])
 
 
-def _policy(inputs: Sequence[str], outputs: Sequence[str], bucket: str) -> str:
+def _policy(access: Access, inputs: Sequence[str], outputs: Sequence[str], bucket: str) -> str:
     objects = f"arn:aws:s3:::{bucket}/"
     statements: list[dict[str, object]] = []
-    if inputs:
-        statements.append(_allow(["s3:GetObject"], [objects + pattern for pattern in inputs]))
+    bare = [pattern.removesuffix("/*") for pattern in (*inputs, *outputs) if pattern.endswith("/*")]
+    readable = [*inputs, *(bare if access.by_job else ())]
+    if readable:
+        statements.append(_allow(["s3:GetObject"], [objects + pattern for pattern in readable]))
     if outputs:
-        statements.append(_allow(_WRITE, [objects + pattern for pattern in outputs]))
+        actions = [*_WRITE, *(_TIDY if access.by_job else ())]
+        statements.append(_allow(actions, [objects + pattern for pattern in outputs]))
     if patterns := [*dict.fromkeys([*inputs, *outputs])]:
         listing = _allow(["s3:ListBucket"], [objects.rstrip("/")])
         statements.append({**listing, "Condition": {"StringLike": {"s3:prefix": patterns}}})
