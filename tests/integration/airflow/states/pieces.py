@@ -11,10 +11,16 @@ from pathlib import Path
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.sensors.date_time import DateTimeSensorAsync
-from airflow.sdk import DAG, Asset, Metadata, task, task_group
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.sdk import DAG, Asset, BaseOperator, Metadata, task, task_group
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 GATE = Path(__file__).parent
+
+class Overlong(BaseOperator):
+    def execute(self, context):
+        trigger = TimeDeltaTrigger(timedelta(days=1))
+        self.defer(trigger=trigger, method_name="execute", timeout=timedelta(seconds=2))
 
 def broken_callback(context):
     raise RuntimeError("a callback that fails")
@@ -237,9 +243,7 @@ PIECES = {
     "deferred": """
     first_NN = DateTimeSensorAsync(
         task_id="deferred_NN", target_time="{{ (dag_run.start_date + macros.timedelta(seconds=4)).isoformat() }}")
-    forever_NN = DateTimeSensorAsync(
-        task_id="deferred_too_long_NN", target_time="2099-01-01T00:00:00+00:00",
-        execution_timeout=timedelta(seconds=2))
+    forever_NN = Overlong(task_id="deferred_too_long_NN")
     last_NN = EmptyOperator(task_id="after_deferred_NN", trigger_rule="all_done")
     first_NN >> last_NN
     forever_NN >> last_NN
