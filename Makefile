@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-unit test-integration test-faults test-e2e bench bench-bus check
+.PHONY: help demo up down test test-unit test-integration test-long test-faults test-e2e bench bench-bus check
 
 # brings .venv up to date first; stops make where that fails
 SETUP = uv=$$(deploy/local/bootstrap) &&
@@ -30,8 +30,11 @@ test-unit: ## tests without any system: seconds
 	@$(RUN) pytest tests/unit
 
 test-integration: ## each part on real Kafka, PostgreSQL, S3 with IAM; the plugin in Airflow's environment
-	@$(RUN) pytest tests/integration
+	@$(RUN) pytest tests/integration -m "not long"
 	@$(RUN) python -m outrider_local.airflow_tools pytest airflow_plugin/tests
+
+test-long: ## what takes minutes each and `make test` leaves out: Spark deferred, killed, refused
+	@$(RUN) pytest tests/integration -m long
 
 test-faults: ## everything dies, freezes and is slow at random: SECONDS=600 SEED=7 (a failure prints its seed)
 	@$(SETUP) OUTRIDER_FAULT_SECONDS=$(or $(SECONDS),300) OUTRIDER_FAULT_SEED=$(SEED) $$uv run --no-sync pytest tests/faults
