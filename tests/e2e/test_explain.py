@@ -39,8 +39,9 @@ def test_a_failed_run_leads_from_its_last_task_to_the_first_cause(ride: Ride) ->
         assert f"fix: clear task count of run {run_id} in Airflow" in done.stdout
     count = story(ride, f"ops/broken/{run_id}/count")
     kinds = [moment["kind"] for moment in count["moments"]]
-    wanted = ["announced", "ready", "began", "asked", "inputs", "credentials", "sealed", "ended"]
+    wanted = ["announced", "ready", "began", "credentials", "sealed", "ended"]
     assert [kind for kind in kinds if kind in wanted] == wanted
+    assert {"asked", "inputs"} < set(kinds)  # inputs may be resolved ahead of the asking, or by it
     assert [one["source"] for one in count["inputs"]] == ["ops/broken/take/rows"]
     (wrote,) = story(ride, f"ops/broken/{run_id}/take")["outputs"]
     assert "given to ops/broken/count (1 try)" in wrote["readers"]

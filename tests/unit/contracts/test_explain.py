@@ -128,7 +128,7 @@ def test_the_first_cause_is_the_task_that_failed_not_those_that_could_not_run_be
     run = ran(
         "failed",
         tried("report", "failed", 30, 31, error_class="EnvironmentRefused"),
-        tried("extract", "failed", 10, 20, error_class="JobFailed"),
+        tried("extract", "failed", 10, 20, error_class="outrider_airflow.errors.JobFailed"),
         tried("mail", "upstream_failed", None, 32),
     )
     refusal = told("report", "refused", "input-missing", 30, 30, message="input 'rows' is not sealed", fix="clear it")
@@ -174,7 +174,7 @@ def test_a_run_that_goes_on_tells_what_it_waits_for() -> None:
 
 
 def test_a_try_that_airflow_repeats_is_on_its_way_and_a_success_forgets_it() -> None:
-    failed = tried("check", "up_for_retry", 10, 11, error_class="JobFailed")
+    failed = tried("check", "up_for_retry", 10, 11, error_class="outrider_airflow.errors.JobFailed")
     again = told_of(ran("running", failed)).cause
     done = told_of(ran("success", failed, tried("check", "success", 15, 16, 2)), of="check")
 

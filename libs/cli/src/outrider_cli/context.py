@@ -8,6 +8,7 @@ from outrider_local.errors import StackError
 from outrider_local.layout import default_home
 from outrider_local.stack import Stack
 from rich.console import Console
+from rich.markup import escape
 
 # a pipe has no width; a table cut at 80 columns would lose names
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
@@ -30,5 +31,5 @@ def stack_of(context: typer.Context, *, make: bool = False) -> Stack:
 
 def fail(error: Exception) -> None:
     """Print *error* and end with status 1."""
-    err.print(f"[red]error:[/] {error}", markup=True, soft_wrap=True)
+    err.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True)
     sys.exit(1)

@@ -24,7 +24,7 @@ def connected(context: typer.Context) -> Iterator[Connection]:
             stack_of(context)  # says so where there is none
         yield Connection.find(home_of(context))
     except NotConnected as error:
-        fail(NotConnected(escape(str(error))))
+        fail(error)
 
 
 @contextmanager

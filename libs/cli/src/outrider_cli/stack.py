@@ -14,6 +14,7 @@ from outrider_local.kubernetes import given
 from outrider_local.removal import remove
 from outrider_local.runner import Outcome, bring_down, bring_up, with_needs
 from outrider_local.stack import Stack
+from rich.markup import escape
 
 from outrider_cli import followed
 from outrider_cli.context import err, home_of, out, stack_of
@@ -149,4 +150,4 @@ def _told(stack: Stack, wanted: tuple[Component, ...], outcome: Outcome, *, as_j
         return
     show(report, as_json=False)
     for name, why in outcome.failed.items():
-        err.print(f"\n[red]{name}[/]: {why}", soft_wrap=True)
+        err.print(f"\n[red]{name}[/]: {escape(why)}", soft_wrap=True)

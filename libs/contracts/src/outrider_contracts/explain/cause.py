@@ -90,8 +90,9 @@ def _problem(subject: Subject, facts: TaskFacts, now: datetime) -> Cause | None:
 def _failed(subject: Subject, facts: TaskFacts, last: TryAnswer) -> Cause | None:
     at, named = last.ended_at, f"try {last.try_number} of {facts.label}"
     assert at is not None
-    with_ = f" with {last.error_class}" if last.error_class else ""
-    hint, again = _HINTS.get(last.error_class, ""), _clear(subject, facts)
+    error = words.error(last.error_class)
+    with_ = f" with {error}" if error else ""
+    hint, again = _HINTS.get(error, ""), _clear(subject, facts)
     match last.state:
         case "up_for_retry":
             text = f"{named} failed{with_}; Airflow starts another"

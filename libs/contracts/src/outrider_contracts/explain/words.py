@@ -35,6 +35,11 @@ def moment(at: datetime) -> str:
     return at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def error(error_class: str) -> str:
+    """An error's class without its module: `outrider_airflow.errors.JobFailed` is `JobFailed`."""
+    return error_class.rpartition(".")[2]
+
+
 def task(task_id: str, map_index: int) -> str:
     """`task` or `task[map_index]`."""
     return f"{task_id}[{map_index}]" if map_index >= 0 else task_id
