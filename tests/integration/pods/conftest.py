@@ -25,6 +25,7 @@ from outrider_contracts.names import DerivedNames
 from outrider_contracts.tenants import TeamSpec, TeamStatus
 from outrider_local import airflow_install
 from outrider_local.handles import Database, RunningKubernetes, RunningS3
+from outrider_local.services import Service
 from storage.adapters.memory import MemoryAirflow, MemoryTeams
 from storage.adapters.s3 import config, s3_store
 from storage.adapters.sts import StsIssuer
@@ -55,6 +56,7 @@ def crew(
 def at_work(cluster: RunningKubernetes, s3: RunningS3, database: Database, directory: Path) -> Iterator[Crew]:
     """The team, with storage's routes served while this lasts."""
     airflow_install.install(cluster.stack.layout)
+    Service("storage").stop(cluster.stack)  # other tests may have started it; pods reach its port alone
     served = _Served(cluster, s3, database)
     thread = threading.Thread(target=lambda: asyncio.run(served.serve()))
     thread.start()

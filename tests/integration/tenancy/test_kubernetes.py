@@ -62,7 +62,7 @@ async def may(api: client.ApiClient, namespace: str, verb: str, resource: str) -
 def pod(**spec: Any) -> dict[str, Any]:
     """A pod that a namespace under `restricted` takes."""
     container = {
-        "name": "base", "image": "job",
+        "name": "base", "image": "job", "imagePullPolicy": "Never",
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }  # fmt: skip
     secure = {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -107,7 +107,11 @@ async def test_a_runner_runs_pods_in_its_team_s_namespace_and_sees_no_other(syst
 async def test_quota_and_pod_security_hold_for_the_team_s_pods(systems: Systems) -> None:
     team = await onboard(systems)
     async with as_runner(systems, team) as api:
-        privileged = pod(containers=[{"name": "base", "image": "job", "securityContext": {"privileged": True}}])
+        privileged = pod(
+            containers=[
+                {"name": "base", "image": "job", "imagePullPolicy": "Never", "securityContext": {"privileged": True}}
+            ]
+        )
         insecure = await refusal(api, team.names.namespace, privileged)
         said = [await refusal(api, team.names.namespace, pod()) for _ in range(3)]
 
