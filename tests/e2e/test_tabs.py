@@ -82,7 +82,7 @@ def test_another_teams_names_are_masked(airflow: httpx.Client, side: AirflowSide
 
     assert wait_until(lambda: "newsroom/punctuality/rank" in texts("ada"), seconds=60, every=1)
     seen = texts("olga")
-    assert "given to a task of team newsroom (1 try)" in seen
+    assert "given to a task of team newsroom (" in seen
     assert "newsroom (another team)" in seen
     assert "punctuality" not in seen
 
