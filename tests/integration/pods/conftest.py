@@ -143,6 +143,8 @@ async def _have_namespace(cluster: RunningKubernetes) -> None:
     names = DerivedNames(CREW)
     async with await _client(cluster.kubeconfig) as api:
         core: Any = k8s.client.CoreV1Api(api)  # its stubs know no plain objects
+        if names.namespace in {each.metadata.name for each in (await core.list_namespace()).items}:
+            return  # from the module before
         labels = {"pod-security.kubernetes.io/enforce": "restricted"}
         await core.create_namespace({"metadata": {"name": names.namespace, "labels": labels}})
         account = {"metadata": {"name": "job"}, "automountServiceAccountToken": False}
