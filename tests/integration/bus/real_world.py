@@ -80,7 +80,7 @@ class RealWorld:
         self.team = f"t{name}"
         self.declared = Declared()
         self.buses: list[Bus] = []
-        self.producer = AIOKafkaProducer(**address.client_options, max_request_size=2_000_000, enable_idempotence=True)
+        self.producer = AIOKafkaProducer(**address.client_options, max_request_size=2_000_000)
 
     @classmethod
     async def open(cls, address: KafkaAddress, dsn: str, *, partitions: int = 3, team_topic: bool = True) -> Self:
