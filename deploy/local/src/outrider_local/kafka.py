@@ -73,7 +73,7 @@ class Kafka:
         settings = (directory / "server.properties").read_text()
         command = Command(argv=(java, arguments), cwd=directory, configuration=settings, stop_seconds=20)
         stack.processes.start(NAME, command)
-        stack.await_ready(NAME, lambda: self.ready(stack), seconds=60)
+        stack.await_ready(NAME, lambda: self.ready(stack), seconds=180)
         self._make_users(stack)
 
     def ready(self, stack: Stack) -> bool:

@@ -55,7 +55,7 @@ class Postgres:
                 _initialise(stack, directory)
             _drop_stale_lock(data)
         stack.processes.start(NAME, self._command(stack, data))
-        stack.await_ready(NAME, lambda: self.ready(stack), seconds=60)
+        stack.await_ready(NAME, lambda: self.ready(stack), seconds=180)
         postgres_roles.apply(stack.ports.of("postgres"), stack.secrets)
 
     def ready(self, stack: Stack) -> bool:

@@ -41,7 +41,7 @@ class S3:
         if not stack.processes.alive(NAME):
             stack.ports.require_free("s3")
         stack.processes.start(NAME, _command(stack, directory))
-        stack.await_ready(NAME, lambda: self.ready(stack), seconds=60)  # the first start compiles its bytecode
+        stack.await_ready(NAME, lambda: self.ready(stack), seconds=180)  # the first start compiles its bytecode
         s3_users.apply(url(stack), stack.secrets)
 
     def ready(self, stack: Stack) -> bool:

@@ -40,7 +40,7 @@ class Service:
         environment = service_settings.environment(stack, self.name)
         command = Command((sys.executable, "-m", self.name), cwd=stack.layout.home, env=environment)
         stack.processes.start(self.name, command)
-        stack.await_ready(self.name, lambda: self.ready(stack), seconds=60)
+        stack.await_ready(self.name, lambda: self.ready(stack), seconds=180)
 
     def ready(self, stack: Stack) -> bool:
         address = f"{service_settings.url(stack, self.name)}/health/ready"
