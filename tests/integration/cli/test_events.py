@@ -237,7 +237,7 @@ def test_several_letters_are_chosen_by_filters(operator: Operator, team: str, le
 
     assert letter in redriven.output
     assert redriven.exit_code == 3
-    assert (none.exit_code, none.output) == (0, "no dead letters are open\n")
+    assert (none.exit_code, none.stdout) == (0, "no dead letters are open\n")
     assert first.exit_code == 2
 
 
