@@ -37,7 +37,6 @@ from outrider_airflow.settings import settings
 _TRY = "outrider_try"
 """Key in the task's state store: whose try the pod is that a deferral waits for."""
 _KILL_GRACE_SECONDS = 30
-_BEST_EFFORT_SECONDS = 2.0
 _LAST_LINES = 10
 
 
@@ -287,11 +286,8 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
         access = storage.access
 
         def revoke() -> None:
-            try:
-                with StorageClient(access, attempt.traceparent) as own:
-                    own.seal(attempt.failure(), within=_BEST_EFFORT_SECONDS)
-            except AirflowException as error:
-                self.log.warning("Not sealed as failed now, storage will do it when it hears of the end: %s", error)
+            with StorageClient(access, attempt.traceparent) as own:
+                self._seal_failure(attempt, own)
 
         self._revoke = revoke
         return attempt
