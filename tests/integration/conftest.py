@@ -12,8 +12,10 @@ from outrider_local import prerequisites
 from outrider_local.components import all_components, prerequisites_of
 from outrider_local.errors import StackError
 from outrider_local.handles import Database, RunningKafka, RunningKubernetes, RunningPostgres, RunningS3
+from outrider_local.names import SERVICES
 from outrider_local.removal import remove
 from outrider_local.runner import bring_up, with_needs
+from outrider_local.services import Service
 from outrider_local.stack import Stack
 
 Start = Callable[..., Stack]
@@ -60,6 +62,14 @@ def start(stack: Stack) -> Start:
         return stack
 
     return started
+
+
+@pytest.fixture(scope="module", autouse=True)
+def alone(stack: Stack) -> Iterator[None]:
+    """No service outlives the module that wanted it: it would hear, and answer, what other tests say."""
+    yield
+    for name in SERVICES:
+        Service(name).stop(stack)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,6 @@ from outrider_contracts.names import DerivedNames
 from outrider_contracts.tenants import TeamSpec, TeamStatus
 from outrider_local import airflow_install
 from outrider_local.handles import Database, RunningKubernetes, RunningS3
-from outrider_local.services import Service
 from storage.adapters.memory import MemoryAirflow, MemoryTeams
 from storage.adapters.s3 import config, s3_store
 from storage.adapters.sts import StsIssuer
@@ -48,22 +47,14 @@ def crew(
     kubernetes_node: RunningKubernetes, s3: RunningS3, database: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Crew]:
     """Team crew with a namespace under `restricted`, a role, and storage at its port of the stack."""
-    with at_work(kubernetes_node, s3, database, tmp_path_factory.mktemp("dags")) as crew:
-        yield crew
-
-
-@contextmanager
-def at_work(cluster: RunningKubernetes, s3: RunningS3, database: Database, directory: Path) -> Iterator[Crew]:
-    """The team, with storage's routes served while this lasts."""
-    airflow_install.install(cluster.stack.layout)
-    Service("storage").stop(cluster.stack)  # other tests may have started it; pods reach its port alone
-    served = _Served(cluster, s3, database)
+    airflow_install.install(kubernetes_node.stack.layout)
+    served = _Served(kubernetes_node, s3, database)
     thread = threading.Thread(target=lambda: asyncio.run(served.serve()))
     thread.start()
     try:
         assert served.ready.wait(120), "storage's routes are not served"
-        asyncio.run(_have_namespace(cluster))
-        yield Crew(cluster, s3, served.issuer, directory)
+        asyncio.run(_have_namespace(kubernetes_node))
+        yield Crew(kubernetes_node, s3, served.issuer, tmp_path_factory.mktemp("dags"))
     finally:
         served.end()
         thread.join()

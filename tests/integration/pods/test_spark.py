@@ -38,6 +38,7 @@ add = SparkExecutionEnvironmentOperator(
     application="/code/app.py", application_args=["HOW"], executors=2, executor_memory="512m", driver_memory="512m",
     executor_cpu="400m", driver_cpu="600m", deferrable=DEFERRABLE,
     conf={"spark.scheduler.minRegisteredResourcesRatio": "1.0", "spark.ui.enabled": "false",
+          "spark.locality.wait": "0s",  # or the executor that read the file may sum all of it
           "spark.scheduler.maxRegisteredResourcesWaitingTime": "300s"},
     inputs={"numbers": Input(task=make, output="numbers")}, outputs={"sums": Output()})
 """

@@ -15,14 +15,13 @@ from tests.integration.sweep.conftest import DAG
 
 
 @pytest.fixture(scope="module")
-def sweeping(riding: Riding, start: Start) -> Iterator[Stack]:
+def sweeping(start: Start) -> Iterator[Stack]:
     """The sweep at work, impatient."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SWEEP_INTERVAL_SECONDS", "0.5")
         patch.setenv("SWEEP_GONE_GRACE_SECONDS", "1")
         patch.setenv("SWEEP_RECHECK_ENDED_SECONDS", "1")
         yield start("sweep", "airflow")
-        Service("sweep").stop(riding.stack)
 
 
 def unheard_of(facts: list[AirflowEvent]) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Airflow's database beside what was told: for every task instance and run, the last telling is what stands there."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -83,13 +83,14 @@ def told(facts: Iterable[AirflowEvent]) -> Standing:
     return Standing({key: known[1:] for key, known in tasks.items()}, {key: known[1:] for key, known in runs.items()})
 
 
-def told_twice(facts: Iterable[AirflowEvent], *, but: str) -> list[str]:
+def told_twice(facts: Iterable[AirflowEvent], *, marked: Collection[str]) -> list[str]:
     """Ends of one try that were told under several ids, though they are one end.
 
-    Not of tasks named *but*: where a person marks what is running, Airflow has two hooks called.
+    Not of gated tasks, nor of DAGs whose runs were *marked*: where a person marks what is running, Airflow has two
+    hooks called.
     """
     ids: dict[tuple[object, ...], set[str]] = {}
     for fact in of(TaskFinished, facts):
-        if fact.task.task_id != but:
+        if fact.task.task_id != "gated" and fact.task.dag_id not in marked:
             ids.setdefault((fact.task, fact.state, fact.run_started_at), set()).add(fact.id)
     return [f"{key}: {len(found)} times" for key, found in ids.items() if len(found) > 1]
