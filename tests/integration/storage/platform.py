@@ -1,5 +1,6 @@
 """A storage service without its shell: real tables, everything else in memory, and a clock that is set by hand."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -137,6 +138,16 @@ class Platform:
             kind.topic, f'"{kind.type}"',
         )  # fmt: skip
         return [json.loads(row["value"]) for row in rows]
+
+    async def until_somebody_waits(self) -> None:
+        """Until one session of this database waits for a lock of another."""
+        deadline = asyncio.get_running_loop().time() + 10
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        while not await self.pool.fetchval(waiting):
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.01)
 
     async def state(self, path: str) -> str:
         """A version's state."""

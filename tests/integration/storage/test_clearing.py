@@ -408,21 +408,12 @@ async def test_a_hold_that_is_being_taken_is_waited_for(platform: Platform) -> N
     async with platform.work.database.begin() as tx:
         assert await versions.lock_readable(tx.connection, [ORDERS]) == {ORDERS}
         dooming = asyncio.create_task(doom())
-        await until_somebody_waits(platform)
+        await platform.until_somebody_waits()
         until = platform.now + timedelta(days=7)
         await holds.hold(tx.connection, [ORDERS], "reader", reason="", now=platform.now, until=until)
 
     assert await dooming is None
     assert await platform.state(ORDERS) == "sealed"
-
-
-async def until_somebody_waits(platform: Platform) -> None:
-    """Until one session of this database waits for a lock of another."""
-    deadline = asyncio.get_running_loop().time() + 10
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    while not await platform.pool.fetchval(waiting):
-        assert asyncio.get_running_loop().time() < deadline
-        await asyncio.sleep(0.01)
 
 
 async def test_a_try_that_comes_after_its_runs_end_is_cleared_too(platform: Platform) -> None:

@@ -1,5 +1,6 @@
 """Environments are made when the run starts, given to tries, sealed, and read by others."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from outrider_contracts.declarations import Input, Output, parse_declaration
 from outrider_contracts.environments import EnvironmentReady, EnvironmentRefused, EnvironmentSealed
 from outrider_contracts.tenants import Acceptance
 from storage.domain.refusals import Refused, Waiting
+from storage.records import attempts
 
 from tests.integration.storage.platform import (
     EXTRACT,
@@ -79,6 +81,18 @@ async def test_event_and_request_of_one_try_give_one_environment(platform: Platf
 
     assert environment.generation == 1
     assert len(await platform.said(EnvironmentReady)) == 1
+
+
+async def test_a_try_waits_for_its_run_before_it_locks_its_place(platform: Platform) -> None:
+    """The start of a run takes the two in this order: the other way round they would wait for one another."""
+    await platform.hear(run_started(run()))
+    async with platform.work.database.begin() as tx:
+        await tx.connection.execute("SELECT FROM storage.runs FOR UPDATE")
+        asking = asyncio.create_task(platform.ensure(task("extract").attempt(1), EXTRACT))
+        await platform.until_somebody_waits()
+        await attempts.lock(tx.connection, PLACE)
+
+    assert (await asking).generation == 1
 
 
 async def test_a_directory_with_something_in_it_is_never_given_away(platform: Platform) -> None:

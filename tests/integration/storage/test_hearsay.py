@@ -95,7 +95,7 @@ async def test_a_hold_taken_while_the_version_is_being_doomed_is_refused(platfor
         assert await removals.doom(tx.connection, ORDERS, platform.now, timedelta(days=1)) is not None
         asked = HoldRequest(path=ORDERS, duration="7d", reason="audit")
         holding = asyncio.create_task(people.hold(platform.work, asked, "ann"))
-        await until_somebody_waits(platform)
+        await platform.until_somebody_waits()
 
     with pytest.raises(Refused, match="can be held"):
         await holding
@@ -128,12 +128,3 @@ async def test_a_team_sees_of_another_teams_readers_the_team_alone(platform: Pla
 
 def ended(at: datetime) -> AirflowRun:
     return AirflowRun("success", True, MIDNIGHT, 0, at)
-
-
-async def until_somebody_waits(platform: Platform) -> None:
-    """Until one session of this database waits for a lock of another."""
-    deadline = asyncio.get_running_loop().time() + 10
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    while not await platform.pool.fetchval(waiting):
-        assert asyncio.get_running_loop().time() < deadline
-        await asyncio.sleep(0.01)
