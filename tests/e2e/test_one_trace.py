@@ -1,6 +1,5 @@
 """A run of Airflow is one trace, from the listener to the last effect, and every service shows its numbers."""
 
-from collections.abc import Iterable
 
 import httpx
 import pytest
@@ -41,19 +40,20 @@ def test_a_run_is_one_trace_from_the_listener_to_the_last_effect(
     own = run_traceparent(f"ops/flights/{flown.flights}")
     trace = own[3:35]
 
-    def told() -> set[tuple[str, str]]:
-        return {(span.service, span.name) for span in collector.spans() if span.trace == trace}
+    def spans() -> list[Seen]:
+        return [span for span in collector.spans() if span.trace == trace]
 
-    assert wait_until(lambda: told() >= CHAIN, seconds=120, every=1), CHAIN - told()
-    spans = [span for span in collector.spans() if span.trace == trace]
-    known = {span.id for span in spans} | {own[36:52]}
-    assert wait_until(lambda: not [s for s in spans if s.parent not in known], seconds=1), orphans(spans, known)
-    assert {span.attributes.get("outrider.team", "ops") for span in spans} == {"ops"}
+    def missing() -> set[tuple[str, str]]:
+        return CHAIN - {(span.service, span.name) for span in spans()}
 
+    def orphans() -> list[str]:
+        seen = spans()
+        known = {span.id for span in seen} | {own[36:52]}
+        return [f"{span.service} {span.name}" for span in seen if span.parent not in known]
 
-def orphans(spans: Iterable[Seen], known: set[str]) -> list[str]:
-    """Spans whose parent nobody sent."""
-    return [f"{span.service} {span.name}" for span in spans if span.parent not in known]
+    assert wait_until(lambda: not missing(), seconds=120, every=1), missing()
+    assert wait_until(lambda: not orphans(), seconds=30, every=1), orphans()  # each service sends its spans by itself
+    assert {span.attributes.get("outrider.team", "ops") for span in spans()} == {"ops"}
 
 
 def test_every_fact_of_a_run_travels_in_its_trace(ride: Ride, flown: Flown) -> None:

@@ -139,9 +139,8 @@ async def test_a_tasks_tabs_are_about_that_task(page: Page, airflow: httpx.Clien
     await page.goto(f"{run}/check/plugin/outrider-environment-task-instance", wait_until="commit")
     frame = _frame(page, "Environment")
     await expect(frame.locator("h1")).to_contain_text("check", timeout=_PATIENCE)
-    await expect(frame.locator(".moments li.wrong").first).to_contain_text(
-        "up_for_retry with JobFailed", timeout=_PATIENCE
-    )
+    failed = frame.locator(".moments li.wrong", has_text="up_for_retry with JobFailed")
+    await expect(failed).to_have_count(1, timeout=_PATIENCE)
     await _picture(page, "tab-task-environment")
 
     await page.goto(f"{run}/delays/mapped/1/plugin/outrider-environment-task-instance", wait_until="commit")

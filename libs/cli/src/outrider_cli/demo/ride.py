@@ -11,10 +11,12 @@ from typing import Any
 
 from outrider_local import airflow_config
 from outrider_local.errors import StackError
+from outrider_local.kubernetes import node
 from outrider_local.stack import Stack
 from outrider_local.waiting import wait_until
 
 from outrider_cli.connection import Connection
+from outrider_cli.demo import images
 from outrider_cli.demo.airflow import ENDED, AirflowUser, TaskState
 from outrider_cli.demo.dataset import flights_archive
 from outrider_cli.demo.records import Said, said
@@ -58,12 +60,18 @@ class Ride:
             raise StackError(f"not every team of {documents} was onboarded; see `outrider logs tenancy`")
 
     def deliver_demo(self) -> None:
-        """Put the demo's DAGs and its data into the teams' bundles."""
-        for team in TEAMS:
-            shutil.copytree(DEMO / "bundles" / team, self.stack.layout.bundles / team, dirs_exist_ok=True)
-        data = self.stack.layout.bundles / "ops" / "data"
+        """Put the demo's DAGs and its data into the teams' bundles; where the stack has a node, tasks are pods."""
+        bundles = self.stack.layout.bundles
+        data = bundles / "ops" / "data"
         data.mkdir(exist_ok=True)
         shutil.copy2(flights_archive(self.stack.layout.cache), data)
+        in_pods = node.claimed(self.stack)
+        for team in TEAMS:
+            bundle = bundles / team
+            shutil.copytree(DEMO / "bundles" / team / "jobs", bundle / "jobs", dirs_exist_ok=True)
+            if in_pods:
+                (bundle / "image").write_text(images.put_on_node(self.stack, team, bundle))
+            shutil.copytree(DEMO / ("pods" if in_pods else "bundles") / team, bundle, dirs_exist_ok=True)
 
     def start(self, dag_id: str, *, run_id: str | None = None, logical_date: datetime | None = None) -> str:
         """Start a run as soon as Airflow knows the DAG; returns its id."""
