@@ -1,6 +1,5 @@
 """A run of Airflow is one trace, from the listener to the last effect, and every service shows its numbers."""
 
-
 import httpx
 import pytest
 from outrider_cli.demo.ride import Ride

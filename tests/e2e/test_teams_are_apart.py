@@ -1,13 +1,20 @@
 """What one team may not do to another, asked of the real systems with the teams' own credentials."""
 
+import base64
+import json
+import ssl
 import time
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 from confluent_kafka import Consumer, KafkaError, Producer
 from outrider_cli.demo.neighbours import kafka_of, s3_of
 from outrider_cli.demo.ride import Ride
+from outrider_contracts.names import KUBERNETES_CONNECTION, DerivedNames
 from outrider_contracts.topics import SHARED, team_events, team_inbox
+from outrider_local import airflow_config
+from outrider_local.kubernetes import node
 
 from tests.e2e.support import objects, secrets
 from tests.riding import Flown
@@ -61,6 +68,30 @@ def test_a_team_can_neither_read_nor_write_any_shared_topic(ride: Ride, team: st
 
     assert _consume(own, f"outrider.team.{team}.probe", list(shared)) == shared
     assert {topic: _produce(own, topic) for topic in shared} == shared
+
+
+@pytest.mark.parametrize(("team", "other"), PAIRS)
+def test_a_team_can_neither_see_nor_start_pods_of_the_other(ride: Ride, team: str, other: str) -> None:
+    """Asked with what the team's tasks have: their connection to Kubernetes."""
+    if not node.claimed(ride.stack):
+        pytest.skip("a node for pods needs root")
+    kept = airflow_config.connections_directory(ride.stack) / team / KUBERNETES_CONNECTION
+    config = json.loads(kept.read_text())["extra"]["kube_config"]
+    cluster, token = config["clusters"][0]["cluster"], config["users"][0]["user"]["token"]
+    authority = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+    own, foreign = DerivedNames(team).namespace, DerivedNames(other).namespace
+
+    with httpx.Client(
+        base_url=f"{cluster['server']}/api/v1/", verify=authority, headers={"Authorization": f"Bearer {token}"}
+    ) as api:
+        assert api.get(f"namespaces/{own}/pods").status_code == 200
+        refused = {
+            path: api.get(path).status_code
+            for path in (f"namespaces/{foreign}/pods", f"namespaces/{foreign}/secrets", f"namespaces/{own}/secrets",
+                         "pods", "secrets", "nodes", "namespaces")
+        }  # fmt: skip
+        assert set(refused.values()) == {403}, refused
+        assert api.post(f"namespaces/{foreign}/pods", json={}).status_code == 403
 
 
 def test_no_secret_is_in_any_topic_or_log(ride: Ride, flown: Flown) -> None:

@@ -19,7 +19,7 @@ from outrider_contracts.tracing import run_traceparent
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.bus.real_world import QUICK, RealWorld, eventually
-from tests.otlp import Collector
+from tests.otlp import Collector, Seen
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 CANARY = "canary-2b9e"
@@ -76,8 +76,12 @@ async def test_facts_that_cause_one_another_are_one_trace(world: RealWorld, coll
     assert (created.parent, sent.parent, last.parent) == (processed.id, created.id, created.id)
     assert processed.parent == run_traceparent(f"{world.team}/daily/r1")[36:52]
     assert last.id == heard_last[0][36:52]
-    [batch] = [span for span in collector.spans() if span.name.startswith("process batch") and trace in span.links]
-    assert batch.trace != trace
+
+    def batches() -> list[Seen]:
+        return [s for s in collector.spans() if s.name.startswith("process batch") and trace in s.links]
+
+    await eventually(batches)
+    assert [batch.trace != trace for batch in batches()] == [True]
     assert processed.service == "outrider-test"
     assert processed.attributes["outrider.team"] == world.team
     assert CANARY.encode() not in b"".join(collector.bodies)

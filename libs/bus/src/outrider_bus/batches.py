@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 from outrider_contracts.envelope import UndecodableError
@@ -23,14 +24,14 @@ from outrider_bus.timing import Timing, backoff
 from outrider_bus.turns import Turns
 
 _LOG = structlog.get_logger()
+_AT_ONCE = 50
 
 
 class _RefusedAmongOthers(Exception):
     """One record of several was refused; they have to be told apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """A record that was read: a fact, or why it can't be one; neither where the group does not hear its type."""
 
     record: RawRecord
@@ -128,36 +129,48 @@ class BatchTx:
 
 
 class BatchRunner:
-    """Takes up to *max_records* at a time, from all partitions in turn, one batch after the other. Sick lanes are seen
-    to between two batches."""
+    """Takes up to *max_records* at a time, from all owners in turn, one batch after the other. Sick lanes are seen to
+    between two batches."""
 
     def __init__(self, work: BatchTx, *, max_records: int, timing: Timing, progress: Callable[[], None]) -> None:
         self._work = work
         self._max_records = max_records
         self._timing = timing
         self._progress = progress
-        self._waiting: Turns[Job] = Turns()
+        self._waiting: Turns[RawRecord] = Turns()
+        self._next: list[Job] = []
         self._arrived = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self._draining = False
 
     def assigned(self, assignment: Assignment) -> None:
-        self._waiting.clear()
+        self._forget()
         self._draining = False
         self._worker = asyncio.create_task(self._guard(assignment))
 
     def feed(self, records: Sequence[RawRecord]) -> None:
-        for record in records:  # read now, while the batch in hand waits for the database
-            self._waiting.put((record.topic, record.partition), self._work.sort(record))
+        for record in records:
+            self._waiting.put(record.owner, record)
         self._arrived.set()
 
     async def drain(self) -> None:
         """End the batch in hand; where that takes too long its transaction is refused by the ended assignment."""
         self._draining = True
-        self._waiting.clear()
+        self._forget()
         self._arrived.set()
         if self._worker:
             await asyncio.wait([self._worker], timeout=self._timing.drain)
+
+    def _forget(self) -> None:
+        self._waiting.clear()
+        self._next = []
+
+    async def _read(self) -> None:
+        """Read the next batch, a little at a time: the one in hand must get on meanwhile."""
+        while self._waiting and len(self._next) < self._max_records:
+            few = min(_AT_ONCE, self._max_records - len(self._next))
+            self._next += map(self._work.sort, self._waiting.take(few))
+            await asyncio.sleep(0)
 
     async def _guard(self, assignment: Assignment) -> None:
         try:
@@ -177,13 +190,17 @@ class BatchRunner:
             until_due = await lot.tend_due()
             if self._draining:
                 return
-            if not self._waiting:
+            if not self._waiting and not self._next:
                 self._arrived.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._arrived.wait(), until_due)
                 continue
-            batch = self._waiting.take(self._max_records)
-            ours = await self._surely(lambda now=batch: self._work_off(now, assignment, lot), assignment)  # type: ignore[misc]
+            await self._read()
+            batch, self._next = self._next, []
+            if not batch:  # taken away while they were read
+                continue
+            keeping = self._surely(lambda now=batch: self._work_off(now, assignment, lot), assignment)  # type: ignore[misc]
+            ours, _ = await asyncio.gather(keeping, self._read())
             if ours:
                 work.counters.batch_records.add(len(batch))
                 for job in batch:

@@ -5,7 +5,8 @@ The running of lanes (order, concurrency, parking) is in `shifts`.
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 from outrider_contracts.envelope import UndecodableError
@@ -41,13 +42,13 @@ class KeyLanes:
             if heard is None or type(heard.event) not in self.handlers:
                 self.counters.skipped += 1
                 return None
-            return Job(record, parking.lane_name(self.lane(heard.event)), heard.event.team_id(), heard)
+            return Job(record, parking.lane_name(self.lane(heard.event)), heard)
         except UndecodableError as error:
             why = Why(error.stage, str(error))
         except Exception as error:  # noqa: BLE001 - a lane function that fails on a fact is the fact's dead letter
             why = Why("lane", f"{type(error).__name__}: {error}")
         nobody = f"!unreadable {record.topic}/{record.partition}"
-        return Job(record, nobody, nobody, None, why)
+        return Job(record, nobody, None, why)
 
     async def handle(self, job: "Job", assignment: Assignment, *, parked: int | None = None) -> None:
         """Handle one record; its inbox row and its way out of the parking lot are in the handler's transaction."""
@@ -110,15 +111,13 @@ class KeyLanes:
                 raise StaleEpochError("the partition was taken away meanwhile")
 
 
-@dataclass(frozen=True)
-class Job:
-    """One record with its lane and whose it is; `why` tells what is wrong with one that could not be read."""
+class Job(NamedTuple):
+    """One record with its lane; `why` tells what is wrong with one that could not be read."""
 
     record: RawRecord
     lane: str
-    team: str
     heard: Heard[Event] | None
-    why: Why = field(default=Why("decode", ""))
+    why: Why = Why("decode", "")
 
     @property
     def inbox_id(self) -> str:

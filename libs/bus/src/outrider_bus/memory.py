@@ -5,7 +5,6 @@ there, an abandoned transaction leaves a memory adapter's state as it is, and ti
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -145,7 +144,7 @@ class MemoryBus:
         return RawRecord(topic, 0, 0, datetime.now(UTC), key, value, tuple(headers))
 
     async def _append(self, records: Sequence[RawRecord]) -> None:
-        placed = [replace(record, offset=len(self.log) + n) for n, record in enumerate(records)]
+        placed = [record._replace(offset=len(self.log) + n) for n, record in enumerate(records)]
         self.log += placed
         for group in self._groups:
             group.feed(placed)

@@ -1,6 +1,6 @@
 """What is said, on its way out: rows for the outbox, and the part of `Tx` that makes them. No I/O."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from outrider_contracts import topics
 from outrider_contracts.envelope import encode
@@ -11,8 +11,7 @@ from outrider_bus import telemetry
 from outrider_bus.ports import Heard
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
+class OutboxRow(NamedTuple):
     """One record on its way out, said once per (topic, id)."""
 
     topic: str

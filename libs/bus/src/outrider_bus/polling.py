@@ -16,7 +16,8 @@ from outrider_bus.records import RawRecord
 from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()
-_MAX_RECORDS = 500
+_MAX_RECORDS = 100
+"""Few, for they are taken in one breath: handlers and heartbeats wait meanwhile."""
 _WAIT_MS = 200
 _LAST_INSTANT = 253_402_300_799_000
 """End of the year 9999 in ms: a timestamp is whatever its writer says."""
@@ -72,6 +73,7 @@ class Poller:
                 which = await self._which()
                 read = await self._consumer.getmany(*which, timeout_ms=_WAIT_MS, max_records=_MAX_RECORDS)
                 self._take(read.items())
+                await asyncio.sleep(0)  # the client gives what it has fetched without ever letting others run
                 well = time.monotonic()
                 waits = backoff(self._timing.outage_first, self._timing.outage_cap)
             except ConsumerStoppedError:

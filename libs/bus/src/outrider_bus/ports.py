@@ -30,7 +30,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import asyncpg
 from outrider_contracts.envelope import Envelope
@@ -58,8 +58,7 @@ class StaleEpochError(Exception):
     """Another worker has taken this work over: what was done here is not kept."""
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a record lies."""
 
     topic: str

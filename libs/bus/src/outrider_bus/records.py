@@ -3,8 +3,8 @@
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from outrider_contracts.envelope import Envelope, UndecodableError, decode, open_envelope
 from outrider_contracts.event import Event
@@ -16,8 +16,7 @@ _LONGEST_ID = 512
 """An inbox key has to fit a btree page; nobody who means well says a longer id."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
+class RawRecord(NamedTuple):
     """One record, untouched. Headers may repeat, be null, or hold bytes that are no text."""
 
     topic: str
@@ -26,12 +25,17 @@ class RawRecord:
     timestamp: datetime
     key: bytes | None
     value: bytes | None
-    headers: RawHeaders = field(default=())
+    headers: RawHeaders = ()
 
     @property
     def origin(self) -> Origin:
         """Where it lies."""
         return Origin(self.topic, self.partition, self.offset, self.timestamp)
+
+    @property
+    def owner(self) -> str:
+        """Who takes turns with others, told without decoding: the team that the key begins with, or the topic."""
+        return self.key.split(b"/", 1)[0].decode(errors="replace") if self.key else self.topic
 
 
 Decoder = Callable[[RawRecord], tuple[Envelope, Event] | None]
@@ -63,13 +67,23 @@ def read(record: RawRecord, decoder: Decoder) -> Heard[Event] | None:
 
 def pack_headers(headers: RawHeaders) -> str:
     """Headers as JSON for the database; what is no text (or holds NUL, which jsonb can't) goes as base64."""
-    return json.dumps([[_pack(name.encode()) if "\0" in name else name, _pack(value)] for name, value in headers])
+    try:
+        texts = [(name, None if value is None else value.decode()) for name, value in headers]
+    except UnicodeDecodeError:
+        texts = [("\0", None)]
+    packed = json.dumps(texts)
+    if "\\u0000" in packed:
+        packed = json.dumps([(_pack(name.encode()) if "\0" in name else name, _pack(v)) for name, v in headers])
+    return packed
 
 
 def unpack_headers(packed: str) -> RawHeaders:
     """The inverse of `pack_headers`."""
     return tuple(
-        (name if isinstance(name, str) else base64.b64decode(name["base64"]).decode(), _unpack(value))
+        (
+            name if isinstance(name, str) else base64.b64decode(name["base64"]).decode(),
+            value.encode() if isinstance(value, str) else _unpack(value),
+        )
         for name, value in json.loads(packed)
     )
 
@@ -84,7 +98,5 @@ def _pack(value: bytes | None) -> str | dict[str, str] | None:
     return {"base64": base64.b64encode(value).decode()} if "\0" in text else text
 
 
-def _unpack(value: str | dict[str, str] | None) -> bytes | None:
-    if value is None:
-        return None
-    return value.encode() if isinstance(value, str) else base64.b64decode(value["base64"])
+def _unpack(value: dict[str, str] | None) -> bytes | None:
+    return None if value is None else base64.b64decode(value["base64"])

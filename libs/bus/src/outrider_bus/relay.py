@@ -179,6 +179,8 @@ class Relay:
         await asyncio.wait_for(producer.partitions_for(topic), _LOOK_UP_SECONDS)
 
     async def _ready_producer(self, *, compress: bool = False) -> AIOKafkaProducer:
+        if made := self._producers.get(compress):
+            return made
         async with self._making:
             if compress not in self._producers:
                 producer = make_producer(self._address, service=self._service, compress=compress)

@@ -1,4 +1,4 @@
-"""Running lanes: order within each, a bound on all of them, teams in turn, and lanes that are sick.
+"""Running lanes: order within each, a bound on all of them, owners in turn, and lanes that are sick.
 
 A shift lasts from one assignment of partitions to the next; nothing is carried over but what PostgreSQL holds.
 """
@@ -28,11 +28,20 @@ class _Lane:
     """What one lane still has to do. `busy`: it waits for its turn, has it, or rests because something is away."""
 
     name: str
-    team: str
+    owner: str
     jobs: deque[Job] = field(default_factory=deque)
     busy: bool = False
     timer: asyncio.TimerHandle | None = None
     waits: Iterator[float] | None = None
+
+    def call(self) -> bool:
+        """Make it busy; False where it is."""
+        if self.busy:
+            return False
+        self.busy = True
+        if self.timer:
+            self.timer.cancel()
+        return True
 
 
 class LaneRunner:
@@ -72,7 +81,7 @@ class Shift:
             retry=lambda parked: work.retry(parked, assignment), give_up=work.give_up_parked,
         )  # fmt: skip
         self._lanes: dict[str, _Lane] = {}
-        self._turns: Turns[_Lane] = Turns()
+        self._turns: Turns[RawRecord | _Lane] = Turns()
         self._waiting = asyncio.Semaphore(0)
         self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -82,16 +91,10 @@ class Shift:
         self._start(self._open())
 
     def feed(self, records: Sequence[RawRecord]) -> None:
-        """Sort records into their lanes."""
+        """Have records wait for their owners' turns. They are read only then: a flood is passed by quickly."""
         for record in records:
-            job = self._work.sort(record)
-            if job is None:
-                self._assignment.done(record)
-                self._progress()
-            else:
-                lane = self._lane(job.lane, job.team)
-                lane.jobs.append(job)
-                self._wake(lane)
+            self._turns.put(record.owner, record)
+            self._waiting.release()
 
     async def end(self) -> None:
         """Let running handlers end; where that takes too long the ended assignment refuses their transactions."""
@@ -129,23 +132,31 @@ class Shift:
             else:
                 break
         for name in self._lot.sick:
-            self._wake(self._lane(name, team=""))
+            self._wake(self._lane(name, owner=""))
         for _ in range(self._concurrency):
             self._start(self._take_turns())
 
-    def _lane(self, name: str, team: str) -> _Lane:
+    def _lane(self, name: str, owner: str) -> _Lane:
         lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[name] = _Lane(name, team)
+            lane = self._lanes[name] = _Lane(name, owner)
         return lane
+
+    def _sort(self, record: RawRecord) -> _Lane | None:
+        """Put *record* into its lane; gives the lane where that has its turn now."""
+        job = self._work.sort(record)
+        if job is None:
+            self._assignment.done(record)
+            self._progress()
+            return None
+        lane = self._lane(job.lane, record.owner)
+        lane.jobs.append(job)
+        return lane if lane.call() else None
 
     def _wake(self, lane: _Lane) -> None:
         """Have *lane* wait for its turn, unless it does, or rests."""
-        if not lane.busy:
-            lane.busy = True
-            if lane.timer:
-                lane.timer.cancel()
-            self._turns.put(lane.team, lane)
+        if lane.call():
+            self._turns.put(lane.owner, lane)
             self._waiting.release()
 
     async def _take_turns(self) -> None:
@@ -156,7 +167,10 @@ class Shift:
             await self._waiting.acquire()
             if self._over.is_set():
                 return
-            lane = self._turns.pop()
+            turn = self._turns.pop()
+            lane = self._sort(turn) if isinstance(turn, RawRecord) else turn
+            if lane is None:
+                continue
             try:
                 seconds, rests = await self._step(lane), False
                 lane.waits = None

@@ -81,18 +81,15 @@ def encode(event: Event, *, source: str, causationid: str = "", traceparent: str
 def open_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
     """Read the attributes. Raises UndecodableError where required ones are absent or no UTF-8."""
     found: dict[str, str] = {}
-    for spelled, value in headers:
-        name = spelled if spelled in _ATTRIBUTES else spelled.lower()
-        if value is None or not name.startswith("ce_"):
-            if name == "traceparent" and value and _TRACEPARENT.fullmatch(value):
-                found[name] = value.decode()
-            continue
-        try:
-            text = value.decode()
-        except UnicodeDecodeError as error:
-            raise UndecodableError("headers", f"{name} is not UTF-8: {error}") from None
-        if found.setdefault(name, text) != text:
-            raise UndecodableError("headers", f"{name} is there twice, with different values")
+    try:
+        for name, value in headers:
+            if name not in _ATTRIBUTES and (name := name.lower()) not in _ATTRIBUTES:  # noqa: PLW2901
+                if name == "traceparent" and value and _TRACEPARENT.fullmatch(value):
+                    found[name] = value.decode()
+            elif value is not None and (text := value.decode()) != found.setdefault(name, text):
+                raise UndecodableError("headers", f"{name} is there twice, with different values")
+    except UnicodeDecodeError as error:
+        raise UndecodableError("headers", f"{name} is not UTF-8: {error}") from None
     if not (found.get("ce_id") and found.get("ce_type") and found.get("ce_source")):
         missing = [name for name in ("ce_id", "ce_type", "ce_source") if not found.get(name)]
         raise UndecodableError("headers", f"missing {', '.join(missing)}")
