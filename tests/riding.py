@@ -49,10 +49,10 @@ def ride(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iter
         person = Ride(stack)
         person.onboard(DEMO / "teams")
         person.deliver_demo()
-        for dag in ("slow.py", "broken.py"):
+        for dag in ("slow.py", "broken.py", *(("pods.py",) if extras else ())):
             shutil.copy2(DAGS / dag, stack.layout.bundles / "ops")
         yield person
-        person.airflow.sign_out()
+        person.airflow.close()
     finally:
         if not os.environ.get("OUTRIDER_KEEP"):
             remove(stack, components)

@@ -2,10 +2,13 @@
 
 import configparser
 import json
+import ssl
 
 import boto3
+import httpx
 from outrider_cli.demo.ride import Ride
 from outrider_local import s3
+from outrider_local.kubernetes import control_plane
 from outrider_local.names import BUCKET, REGION
 
 
@@ -18,6 +21,14 @@ def objects(ride: Ride, prefix: str) -> list[str]:
     client = session.client("s3", endpoint_url=s3.url(ride.stack))
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
     return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+
+def cluster_of(ride: Ride) -> httpx.Client:
+    """The stack's Kubernetes as its administrator is answered; paths begin behind /api/v1/."""
+    known = control_plane.identities(ride.stack)
+    context = ssl.create_default_context(cafile=str(known.ca_file))
+    context.load_cert_chain(*known.client("admin", ("system:masters",)))
+    return httpx.Client(base_url=f"{known.server}/api/v1/", verify=context, trust_env=False)
 
 
 def secrets(ride: Ride) -> dict[str, bytes]:

@@ -44,10 +44,6 @@ class AirflowUser:
         """Close the connections."""
         self._client.close()
 
-    def sign_out(self) -> None:
-        """Close the connection."""
-        self._client.close()
-
     def knows(self, dag_id: str) -> bool:
         """Whether the DAG has been parsed."""
         answer = self._client.get(f"/api/v2/dags/{quote(dag_id, safe='')}")
