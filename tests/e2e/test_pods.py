@@ -70,7 +70,8 @@ def flight(ride: Ride, request: pytest.FixtureRequest) -> Iterator[Flight]:
 @pytest.mark.parametrize("flight", ["pods", "pods_deferred"], indirect=True)
 def test_a_pod_that_is_taken_away_fails_its_try_and_the_next_one_has_a_pod_of_its_own(flight: Flight) -> None:
     first = flight.await_work()["metadata"]
-    gone = flight.cluster.delete(f"namespaces/{first['namespace']}/pods/{first['name']}")
+    path = f"namespaces/{first['namespace']}/pods/{first['name']}"
+    gone = flight.cluster.delete(path, params={"gracePeriodSeconds": 0})
 
     assert gone.is_success
     assert flight.ride.await_run(flight.dag_id, flight.run_id, seconds=SECONDS) == "success"

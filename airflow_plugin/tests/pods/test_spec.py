@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from outrider_airflow.pod.plan import PodPlan
-from outrider_airflow.pod.spec import furnish, owned_by, secret, serve_xcom
+from outrider_airflow.pod.spec import furnish, secret, serve_xcom
 from outrider_contracts.names import DerivedNames
 
 ADS = DerivedNames("ads").unix_id
@@ -187,8 +187,8 @@ def test_xcom_is_served_by_an_image_the_node_has() -> None:
 
 def test_the_secret_goes_with_the_pod() -> None:
     """Kubernetes removes it together with its owner; its keys hold no slash."""
-    found = secret(pod(), {"token": "t", "sources/raw.json": "{}"})
+    found = secret(pod(), "uid-1", {"token": "t", "sources/raw.json": "{}"})
 
     assert found["metadata"]["name"] == "load-x-outrider"
     assert found["stringData"] == {"token": "t", "sources.raw.json": "{}"}
-    assert owned_by("load-x", "uid-1")["metadata"]["ownerReferences"][0]["uid"] == "uid-1"
+    assert [owner["uid"] for owner in found["metadata"]["ownerReferences"]] == ["uid-1"]

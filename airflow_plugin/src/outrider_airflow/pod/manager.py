@@ -1,21 +1,22 @@
 """Deals with the pod of one try: all that Airflow's operator does to a pod goes through here, deferred or not."""
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from airflow.providers.cncf.kubernetes.callbacks import KubernetesPodOperatorCallback
 from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import PodLaunchFailedException, generic_api_retry
-from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager, PodPhase
+from airflow.providers.cncf.kubernetes.utils.pod_manager import PodLogsConsumer, PodManager, PodPhase
 from kubernetes import client
 from kubernetes.client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from outrider_airflow.pod import spec
-from outrider_airflow.pod.plan import secret_name
 from outrider_airflow.pod.stagers import IN, OUT, end_of, failed_start, stuck_stager
 
 _LINES = 200
+_KUBELET_LEARNS = (1, 2, 4, 8)
 
 
 class EnvironmentPodManager(PodManager):
@@ -35,17 +36,15 @@ class EnvironmentPodManager(PodManager):
         self._starting = False
 
     def create_pod(self, pod: client.V1Pod) -> client.V1Pod:
-        """Create the Secret, the pod, and make the first the second's own."""
+        """Create the pod, then the Secret it waits for: as the pod's own it never outlives it, whatever is killed."""
+        created = super().create_pod(pod)
         manifest = self._client.api_client.sanitize_for_serialization(pod)
-        secret = spec.secret(manifest, self._files())
-        self._create_secret(secret)
         try:
-            created = super().create_pod(pod)
+            self._create_secret(spec.secret(manifest, created.metadata.uid, self._files()))
         except BaseException:
             with suppress(ApiException, HTTPError):
-                self._client.delete_namespaced_secret(secret["metadata"]["name"], pod.metadata.namespace)
+                self._client.delete_namespaced_pod(pod.metadata.name, pod.metadata.namespace)
             raise
-        self._own(created)
         return created
 
     def delete_pod(self, pod: client.V1Pod) -> None:
@@ -66,6 +65,18 @@ class EnvironmentPodManager(PodManager):
         if self._starting and (why := stuck_stager(found)):
             raise PodLaunchFailedException(why)
         return found
+
+    def read_pod_logs(self, pod: client.V1Pod, *args: Any, **kwargs: Any) -> PodLogsConsumer:
+        """As Airflow's. A kubelet that has just begun to run again does not know its pods for a moment."""
+        for seconds in _KUBELET_LEARNS:
+            try:
+                return super().read_pod_logs(pod, *args, **kwargs)
+            except ApiException as error:
+                if error.status != 404:
+                    raise
+            self.read_pod(pod)  # raises the same where the pod itself is not there
+            time.sleep(seconds)
+        return super().read_pod_logs(pod, *args, **kwargs)
 
     def await_pod_completion(
         self, pod: client.V1Pod, istio_enabled: bool = False, container_name: str = "base", do_xcom_push: bool = False
@@ -117,13 +128,6 @@ class EnvironmentPodManager(PodManager):
         except ApiException as error:
             if error.status != 409:  # an earlier attempt of this very call
                 raise
-
-    @generic_api_retry  # type: ignore[untyped-decorator]  # Airflow's
-    def _own(self, pod: client.V1Pod) -> None:
-        metadata = pod.metadata
-        self._client.patch_namespaced_secret(
-            secret_name(metadata.name), metadata.namespace, spec.owned_by(metadata.name, metadata.uid)
-        )
 
     @generic_api_retry  # type: ignore[untyped-decorator]  # Airflow's
     def _delete(self, name: str, namespace: str) -> None:

@@ -226,7 +226,9 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
         except AirflowSkipException:
             raise
         except AirflowException as error:
-            raise why or error from error
+            if why is None:
+                raise
+            raise why from error
         if why is not None:
             raise why
 
@@ -252,7 +254,7 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
     # ── an earlier try's pod ─────────────────────────────────────────────────────────────────────────────────────
 
     def _left_behind(self, attempt: Attempt, context: Context) -> V1Pod | None:
-        """The pod of an earlier try that goes on although its worker is lost; any other one is put away."""
+        """The pod of an earlier try that goes on, or ended well, although its worker is lost; another is put away."""
         if not self.durable:
             return None
         pod = self._get_pod_from_task_state_store(context)
@@ -263,7 +265,7 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
             return None
         annotations = pod.metadata.annotations or {}
         same_run = annotations.get(RUN_STARTED_AT) == attempt.run_started_at.isoformat()
-        if same_run and TRY in annotations and pod.status.phase not in PodPhase.terminal_states:
+        if same_run and TRY in annotations and pod.status.phase != PodPhase.FAILED:
             return pod
         self._leave(pod)
         return None

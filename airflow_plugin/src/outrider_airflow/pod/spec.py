@@ -53,9 +53,10 @@ def serve_xcom(pod: Manifest, *, image: str, pull_policy: str) -> Manifest:
     return made
 
 
-def secret(pod: Manifest, files: Mapping[str, str]) -> Manifest:
-    """The Secret that goes with the pod: path -> content."""
+def secret(pod: Manifest, uid: str, files: Mapping[str, str]) -> Manifest:
+    """The Secret that goes with the pod, *uid* in its cluster, and is removed with it. *files*: path -> content."""
     metadata = pod["metadata"]
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": uid, "blockOwnerDeletion": False}
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -63,17 +64,12 @@ def secret(pod: Manifest, files: Mapping[str, str]) -> Manifest:
             "name": secret_name(metadata["name"]),
             "namespace": metadata["namespace"],
             "labels": {"app.kubernetes.io/managed-by": "outrider", "app.kubernetes.io/component": "stager"},
+            "ownerReferences": [owner],
         },
         "type": "Opaque",
         "immutable": True,
         "stringData": {secret_key(path): content for path, content in files.items()},
     }
-
-
-def owned_by(pod_name: str, uid: str) -> Manifest:
-    """What makes Kubernetes remove an object together with the pod."""
-    owner = {"apiVersion": "v1", "kind": "Pod", "name": pod_name, "uid": uid, "blockOwnerDeletion": False}
-    return {"metadata": {"ownerReferences": [owner]}}
 
 
 def _refuse_our_names(spec: Manifest) -> None:

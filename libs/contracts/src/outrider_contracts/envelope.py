@@ -83,7 +83,7 @@ def open_envelope(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
     found: dict[str, str] = {}
     try:
         for name, value in headers:
-            if name not in _ATTRIBUTES and (name := name.lower()) not in _ATTRIBUTES:  # noqa: PLW2901
+            if name not in _ATTRIBUTES and (name := name.lower()) not in _ATTRIBUTES:
                 if name == "traceparent" and value and _TRACEPARENT.fullmatch(value):
                     found[name] = value.decode()
             elif value is not None and (text := value.decode()) != found.setdefault(name, text):
