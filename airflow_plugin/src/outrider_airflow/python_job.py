@@ -14,20 +14,21 @@ if __name__ == "__main__":
     import json as _json
     import sys as _sys
 
-    with open(_sys.argv[1]) as _file:
-        _given = _json.load(_file)
+    _given = _json.loads({given})
     _result = {name}(*_given["args"], **_given["kwargs"])
     with open(_sys.argv[2], "w") as _file:
         _json.dump(_result, _file)
 """
 
 
-def script(source: str, name: str) -> str:
-    """The program that calls *name* of *source* with the arguments in the file its first argument names.
+def script(source: str, name: str, *, told: bool = False) -> str:
+    """The program that calls *name* of *source* with the arguments in the file its first argument names (*told*: with
+    those that its first argument is).
 
     What the function returns goes, as JSON, into the file its second argument names.
     """
-    return _FRAME.format(source=source.strip(), name=name)
+    given = "_sys.argv[1]" if told else "open(_sys.argv[1]).read()"
+    return _FRAME.format(source=source.strip(), name=name, given=given)
 
 
 def arguments(task_id: str, args: Any, kwargs: Any) -> str:

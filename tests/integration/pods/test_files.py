@@ -1,5 +1,7 @@
 """Jobs in pods that know nothing of Outrider: they find files and leave files."""
 
+import pytest
+
 from tests.integration.pods.crew import Crew
 
 FLOW = """
@@ -92,3 +94,30 @@ def test_any_language_writes_the_same_in_a_pod_and_beside_the_worker(crew: Crew)
         assert (in_pod.state, local.state) == ("success", "success"), in_pod.log + local.log
         assert flight.outputs(name) == flight.outputs(f"{name}-local")
         assert flight.outputs(name)["x/g1/n"] == b"42\n"
+
+
+FUNCTION = """
+from airflow.sdk import task
+
+@task.outrider(**JOB, outputs={"words": Output()}, deferrable=DEFERRABLE)
+def spell(words, times):
+    import os
+    from pathlib import Path
+
+    Path(os.environ["OUTRIDER_OUTPUT_WORDS"], "words").write_text(" ".join(words * times))
+    return {"count": len(words) * times, "left alone": "$(HOME) $$"}
+
+spell(["one", "$(HOME)"], times=2)
+"""
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_function_is_a_job_in_a_pod_and_what_it_returns_is_pushed(crew: Crew, deferrable: bool) -> None:
+    """The image has Python and nothing of Airflow; what it returns comes by Airflow's sidecar, its file by ours."""
+    flight = crew.dag(f"DEFERRABLE = {deferrable}" + FUNCTION)
+
+    spelt = flight.run("spell")
+
+    assert spelt.state == "success", spelt.log
+    assert spelt.result == {"count": 4, "left alone": "$(HOME) $$"}
+    assert flight.outputs("spell")["words/g1/words"] == b"one $(HOME) one $(HOME)"

@@ -8,6 +8,7 @@ from typing import Any
 from airflow.providers.cncf.kubernetes.callbacks import KubernetesPodOperatorCallback
 from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import PodLaunchFailedException, generic_api_retry
 from airflow.providers.cncf.kubernetes.utils.pod_manager import PodLogsConsumer, PodManager, PodPhase
+from airflow.providers.cncf.kubernetes.utils.xcom_sidecar import PodDefaults
 from kubernetes import client
 from kubernetes.client.rest import ApiException
 from urllib3.exceptions import HTTPError
@@ -68,15 +69,16 @@ class EnvironmentPodManager(PodManager):
 
     def read_pod_logs(self, pod: client.V1Pod, *args: Any, **kwargs: Any) -> PodLogsConsumer:
         """As Airflow's. A kubelet that has just begun to run again does not know its pods for a moment."""
-        for seconds in _KUBELET_LEARNS:
+        for seconds in (*_KUBELET_LEARNS, None):
             try:
-                return super().read_pod_logs(pod, *args, **kwargs)
+                logs: PodLogsConsumer = super().read_pod_logs(pod, *args, **kwargs)
+                return logs
             except ApiException as error:
-                if error.status != 404:
+                if error.status != 404 or seconds is None:
                     raise
             self.read_pod(pod)  # raises the same where the pod itself is not there
             time.sleep(seconds)
-        return super().read_pod_logs(pod, *args, **kwargs)
+        raise AssertionError
 
     def await_pod_completion(
         self, pod: client.V1Pod, istio_enabled: bool = False, container_name: str = "base", do_xcom_push: bool = False
@@ -109,8 +111,11 @@ class EnvironmentPodManager(PodManager):
 
     @staticmethod
     def _is_storing(pod: client.V1Pod, base: str) -> bool:
-        """Whether the sidecar has been told to end and has not: all of the pod's own containers have ended."""
-        others = [container.name for container in pod.spec.containers]
+        """Whether the sidecar has been told to end and has not: all of the pod's own containers have ended.
+
+        Airflow's own sidecar for XComs has been told to, and may take a moment.
+        """
+        others = {container.name for container in pod.spec.containers} - {PodDefaults.SIDECAR_CONTAINER_NAME}
         has_sidecar = any(container.name == OUT for container in pod.spec.init_containers or ())
         return (
             has_sidecar
