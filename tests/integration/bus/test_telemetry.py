@@ -8,10 +8,11 @@ import asyncpg
 import pytest
 from outrider_bus import telemetry
 from outrider_bus.bus import Bus
-from outrider_bus.ports import Begin, Heard, Tx
+from outrider_bus.ports import Begin, Heard, Origin, Tx
 from outrider_chassis.metrics import Metrics
 from outrider_chassis.tracing import tracer_provider
 from outrider_contracts.airflow import RunFinished
+from outrider_contracts.envelope import Envelope
 from outrider_contracts.event import Event
 from outrider_contracts.keys import RunKey
 from outrider_contracts.tenants import AuditRecorded
@@ -85,6 +86,21 @@ async def test_facts_that_cause_one_another_are_one_trace(world: RealWorld, coll
     assert processed.service == "outrider-test"
     assert processed.attributes["outrider.team"] == world.team
     assert CANARY.encode() not in b"".join(collector.bodies)
+
+
+async def test_a_batchs_span_is_linked_to_every_record_of_it(collector: Collector) -> None:
+    run = RunKey(team="ads", dag_id="daily", run_id="r")
+    event = RunFinished(run=run, run_started_at=AT, state="success", finished_at=AT)
+    traces = [f"{number:032x}" for number in range(1, 501)]
+    facts = [
+        Heard(event, Envelope("id", event.type, "/test", traceparent=f"00-{trace}-{1:016x}-01"), Origin("t", 0, 0, AT))
+        for trace in traces
+    ]
+
+    with telemetry.processing_batch("group", facts):
+        pass
+
+    await eventually(lambda: any(set(traces) <= set(span.links) for span in collector.spans()))
 
 
 async def test_what_the_bus_counts_is_shown_and_a_database_that_is_away_does_not_matter(world: RealWorld) -> None:

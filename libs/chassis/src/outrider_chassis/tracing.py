@@ -11,12 +11,15 @@ from collections.abc import Mapping
 import structlog
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 _log = structlog.stdlib.get_logger(__name__)
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+
+_LINKS = 500
+"""A batch's span has a link to each of its records; by default the SDK drops those beyond 128."""
 
 
 def is_wanted(environment: Mapping[str, str]) -> bool:
@@ -40,6 +43,7 @@ def tracer_provider(service: str) -> TracerProvider | None:
     if not is_wanted(os.environ):
         return None
     resource = Resource.create({} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": f"outrider-{service}"})
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    limits = SpanLimits(max_links=None if os.environ.get("OTEL_SPAN_LINK_COUNT_LIMIT") else _LINKS)
+    provider = TracerProvider(resource=resource, span_limits=limits, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider
