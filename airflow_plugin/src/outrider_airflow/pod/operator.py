@@ -22,13 +22,14 @@ from outrider_contracts.names import JOB_ACCOUNT, DerivedNames
 from outrider_airflow.attempt import Attempt
 from outrider_airflow.client import StorageClient
 from outrider_airflow.declared import declaration
-from outrider_airflow.errors import EnvironmentRefused, InputNotStaged, JobFailed, JobKilled, OutputNotStored
+from outrider_airflow.errors import EnvironmentRefused, JobFailed, JobKilled, OutputNotStored
 from outrider_airflow.mixin import ExecutionEnvironmentMixin
 from outrider_airflow.parameters import job_params
 from outrider_airflow.pod import spec
 from outrider_airflow.pod.given import Given, given
 from outrider_airflow.pod.manager import EnvironmentPodManager
 from outrider_airflow.pod.offline import NoCluster, sketch
+from outrider_airflow.pod.outcome import error_of, in_the_stagers_words, not_started
 from outrider_airflow.pod.plan import RUN_STARTED_AT, TRY
 from outrider_airflow.pod.stagers import IN, OUT, Ended, end_of, failed_start
 from outrider_airflow.pod.trigger import EnvironmentPodTrigger
@@ -146,7 +147,7 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
         try:
             return super().execute(context)
         except OutputNotStored as refused:
-            raise self._in_the_stagers_words(refused) from refused
+            raise in_the_stagers_words(refused, self._stored) from refused
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral; where the trigger failed, nobody has looked after the pod."""
@@ -155,7 +156,7 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except OutputNotStored as refused:
-            raise self._in_the_stagers_words(refused) from refused
+            raise in_the_stagers_words(refused, self._stored) from refused
 
     # ── what Airflow's operator asks for ─────────────────────────────────────────────────────────────────────────
 
@@ -206,7 +207,7 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
         super().await_pod_start(pod)
         self.pod_manager.tell(pod, IN)
         if ended := failed_start(self.pod_manager.read_pod(pod)):
-            raise _not_started(ended)
+            raise not_started(ended)
 
     def cleanup(
         self,
@@ -316,42 +317,14 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
         raise JobFailed(f"pod {pod.metadata.name} is gone: it was deleted before it was over")
 
     def _what_happened(self, pod: V1Pod) -> AirflowException | None:
-        """The error in words, and what the sidecar said in the log; None where Airflow's own words will do."""
+        """The error in words, and what the stagers said in the log."""
         if self.deferrable:
             self.pod_manager.tell(pod, IN)
         self._stored = end_of(pod, OUT)
         if self._stored is not None:
             self.pod_manager.tell(pod, OUT)
-        if ended := failed_start(pod):
-            return _not_started(ended)
-        job = end_of(pod, self.base_container_name)
-        if job is not None and job.exit_code != 0:
-            lines = self.pod_manager.last_lines(pod, self.base_container_name, _LAST_LINES)
-            how = f"the job ended with exit code {job.exit_code}"
-            hint = f" ({job.message})" if job.message and job.message != "Error" else ""
-            return JobFailed("\n".join((f"{how}{hint}; its last lines:", *lines)))
-        if job is not None and self._stored is not None and self._stored.exit_code != 0:
-            return OutputNotStored(_told(self._stored))
-        return None
-
-    def _in_the_stagers_words(self, refused: OutputNotStored) -> OutputNotStored:
-        if self._stored is None or self._stored.exit_code == 0 or _told(self._stored) in str(refused):
-            return refused
-        return OutputNotStored(f"{_told(self._stored)}; {refused}")
-
-
-def _not_started(ended: Ended) -> AirflowException:
-    if ended.container == IN:
-        return InputNotStaged(_told(ended))
-    return JobFailed(f"init container {ended.container!r} ended with exit code {ended.exit_code}: {ended.message}")
-
-
-def _told(ended: Ended) -> str:
-    """What a stager left as its last word; killed, it leaves none."""
-    if ended.exit_code == 1:
-        return ended.message
-    hint = " (out of memory, or the upload took longer than upload_timeout?)" if ended.exit_code == 137 else ""
-    return f"{ended.container} ended with exit code {ended.exit_code}{hint}: {ended.message}"
+        base = self.base_container_name
+        return error_of(pod, base, lambda: self.pod_manager.last_lines(pod, base, _LAST_LINES))
 
 
 def _names(env_vars: object) -> list[str]:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 
 import structlog
 
@@ -21,6 +22,7 @@ from outrider_bus.timing import Timing, backoff
 from outrider_bus.turns import Turns
 
 _LOG = structlog.get_logger()
+_TURNS_IN_A_BREATH = 8
 
 
 @dataclass(slots=True)
@@ -160,10 +162,9 @@ class Shift:
             self._waiting.release()
 
     async def _take_turns(self) -> None:
-        while True:
-            await asyncio.sleep(
-                0
-            )  # handlers that never wait for anything must not keep the consumer from its heartbeat
+        for number in count():
+            if number % _TURNS_IN_A_BREATH == 0:
+                await asyncio.sleep(0)  # handlers that never wait must not keep the consumer from its heartbeat
             await self._waiting.acquire()
             if self._over.is_set():
                 return

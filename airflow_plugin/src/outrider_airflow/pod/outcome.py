@@ -1,0 +1,45 @@
+"""What became of a pod, in words: its phase alone does not tell. Pure, but for the lines that are asked for."""
+
+from collections.abc import Callable
+
+from airflow.sdk.exceptions import AirflowException
+from kubernetes.client import V1Pod
+
+from outrider_airflow.errors import InputNotStaged, JobFailed, OutputNotStored
+from outrider_airflow.pod.stagers import IN, OUT, Ended, end_of, failed_start
+
+
+def error_of(pod: V1Pod, base: str, last_lines: Callable[[], list[str]]) -> AirflowException | None:
+    """What went wrong; None where Airflow's own words will do. *last_lines* gives what the job said last."""
+    if ended := failed_start(pod):
+        return not_started(ended)
+    job, stored = end_of(pod, base), end_of(pod, OUT)
+    if job is not None and job.exit_code != 0:
+        hint = f" ({job.message})" if job.message and job.message != "Error" else ""
+        how = f"the job ended with exit code {job.exit_code}{hint}; its last lines:"
+        return JobFailed("\n".join((how, *last_lines())))
+    if job is not None and stored is not None and stored.exit_code != 0:
+        return OutputNotStored(told(stored))
+    return None
+
+
+def not_started(ended: Ended) -> AirflowException:
+    """What kept the job from its start."""
+    if ended.container == IN:
+        return InputNotStaged(told(ended))
+    return JobFailed(f"init container {ended.container!r} ended with exit code {ended.exit_code}: {ended.message}")
+
+
+def in_the_stagers_words(refused: OutputNotStored, stored: Ended | None) -> OutputNotStored:
+    """Storage's refusal of a seal with what the stager said of it."""
+    if stored is None or stored.exit_code == 0 or told(stored) in str(refused):
+        return refused
+    return OutputNotStored(f"{told(stored)}; {refused}")
+
+
+def told(ended: Ended) -> str:
+    """What a stager left as its last word; killed, it leaves none."""
+    if ended.exit_code == 1:
+        return ended.message
+    hint = " (out of memory, or the upload took longer than upload_timeout?)" if ended.exit_code == 137 else ""
+    return f"{ended.container} ended with exit code {ended.exit_code}{hint}: {ended.message}"
