@@ -9,6 +9,7 @@ The two providers are installed beside that environment, for this bench alone.
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -39,7 +40,7 @@ class Variant:
 
 def providers(stack: Stack) -> Path:
     """The peers' packages and what they need beyond Airflow's environment, in a directory of their own."""
-    target = stack.layout.cache / "bench-peers-1"
+    target = stack.layout.cache / "bench-peers-2"
     if not (target / "done").exists():
         python = airflow_install.program(stack.layout, "python")
         frozen = subprocess.run(
@@ -63,6 +64,7 @@ def providers(stack: Stack) -> Path:
 def _remove_distribution(target: Path, metadata: Path) -> None:
     for line in (metadata / "RECORD").read_text().splitlines():
         (target / line.split(",")[0]).unlink(missing_ok=True)
+    shutil.rmtree(metadata)  # an empty one breaks whoever lists distributions
 
 
 def variants(stack: Stack) -> list[Variant]:

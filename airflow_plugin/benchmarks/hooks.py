@@ -57,7 +57,9 @@ class Watch:
 def child(dag: Any) -> list[list[float]]:
     """Two tasks of one run."""
     from airflow.sdk.listener import get_listener_manager
+    from airflow.settings import configure_orm
 
+    configure_orm()  # the parent's connections are not for its children
     watch = Watch()
     get_listener_manager().pm.add_hookcall_monitoring(watch.before, watch.after)
     dag.test()
