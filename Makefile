@@ -43,9 +43,8 @@ test-e2e: ## the whole stack with Airflow, ridden end to end, and its parts kill
 	@$(RUN) python -m outrider_local.prerequisites java jdk maven chromium
 	@$(RUN) pytest tests/e2e
 
-bench: ## the numbers of the README, on the running stack
+bench: ## how soon a place is ready, on the running stack
 	@$(RUN) python benchmarks/environment_ready.py
-	@$(RUN) python benchmarks/listener.py
 
 bench-bus: ## the bus beside raw clients, FastStream and loops by hand, on a Kafka and PostgreSQL of its own
 	@$(RUN) python -m outrider_local.prerequisites java maven

@@ -34,7 +34,7 @@ class Flight:
 
     @property
     def pods(self) -> list[dict[str, Any]]:
-        """Those of this run's task that there are now."""
+        """Those of the DAG that there are now."""
         of_team = self.cluster.get(f"namespaces/{DerivedNames('ops').namespace}/pods").json()["items"]
         return [pod for pod in of_team if pod["metadata"]["labels"].get("dag_id") == self.dag_id]
 
@@ -83,10 +83,13 @@ def test_a_pod_that_is_taken_away_fails_its_try_and_the_next_one_has_a_pod_of_it
 def test_the_try_after_a_killed_worker_goes_on_with_its_pod(flight: Flight) -> None:
     """Airflow misses the worker's heartbeats; the pod never stopped, and what it stored counts as its own try's."""
     flight.await_work()
-    for pid in _workers(flight.run_id):
+    workers = _workers(flight.run_id)
+    assert workers
+    for pid in workers:
         os.kill(pid, signal.SIGKILL)
 
     assert flight.ride.await_run(flight.dag_id, flight.run_id, seconds=SECONDS) == "success"
+    assert [task.try_number for task in flight.ride.airflow.tasks(flight.dag_id, flight.run_id)] == [2]
     assert wait_until(lambda: flight.sealed() == [(1, "success")], seconds=60, every=1), flight.sealed()
     assert wait_until(lambda: not flight.pods, seconds=60, every=1), flight.pods
 

@@ -101,25 +101,9 @@ class OutriderPodDecoratedOperator(DecoratedOperator, ExecutionEnvironmentOperat
     }
     custom_operator_name = "@task.outrider"
 
-    def __init__(
-        self,
-        *,
-        python_callable: Callable[..., Any],
-        op_args: Collection[Any] | None = None,
-        op_kwargs: Mapping[str, Any] | None = None,
-        python: str = "python3",
-        do_xcom_push: bool = True,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, python: str = "python3", do_xcom_push: bool = True, **kwargs: Any) -> None:
         self.python = python
-        super().__init__(
-            python_callable=python_callable,
-            op_args=op_args,
-            op_kwargs=op_kwargs,
-            do_xcom_push=do_xcom_push,
-            cmds=[python],
-            **kwargs,
-        )
+        super().__init__(do_xcom_push=do_xcom_push, cmds=[python], **kwargs)
 
     def run_in(self, *given: Any) -> Any:
         """Run the function and give what it returned."""

@@ -18,6 +18,7 @@ from outrider_airflow.pod.stagers import IN, OUT, end_of, failed_start, stuck_st
 
 _LINES = 200
 _KUBELET_LEARNS = (1, 2, 4, 8)
+"""Seconds to wait between looks."""
 
 
 class EnvironmentPodManager(PodManager):
@@ -44,7 +45,7 @@ class EnvironmentPodManager(PodManager):
             self._create_secret(spec.secret(manifest, created.metadata.uid, self._files()))
         except BaseException:
             with suppress(ApiException, HTTPError):
-                self._client.delete_namespaced_pod(pod.metadata.name, pod.metadata.namespace)
+                self.delete_pod(created)
             raise
         return created
 
@@ -69,16 +70,17 @@ class EnvironmentPodManager(PodManager):
 
     def read_pod_logs(self, pod: client.V1Pod, *args: Any, **kwargs: Any) -> PodLogsConsumer:
         """As Airflow's. A kubelet that has just begun to run again does not know its pods for a moment."""
-        for seconds in (*_KUBELET_LEARNS, None):
+        waits = iter(_KUBELET_LEARNS)
+        while True:
             try:
                 logs: PodLogsConsumer = super().read_pod_logs(pod, *args, **kwargs)
                 return logs
             except ApiException as error:
+                seconds = next(waits, None)
                 if error.status != 404 or seconds is None:
                     raise
             self.read_pod(pod)  # raises the same where the pod itself is not there
             time.sleep(seconds)
-        raise AssertionError
 
     def await_pod_completion(
         self, pod: client.V1Pod, istio_enabled: bool = False, container_name: str = "base", do_xcom_push: bool = False
