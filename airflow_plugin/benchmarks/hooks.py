@@ -1,34 +1,17 @@
-"""What listeners cost a task: run in Airflow's environment by benchmarks/listener.py, once per variant.
+"""Times what listeners do to tasks and runs: a plugin that benchmarks/listener.py puts into an Airflow.
 
-As LocalExecutor does, one warm process forks a child per task run. A child runs a DAG of two trivial tasks with
-`dag.test()`, with whatever listeners the environment holds; pluggy tells when each call of a listener hook begins and
-ends. Prints a JSON list per child of [milliseconds waited, milliseconds of CPU with forked children] per hook: first
-start, first end, next start, next end.
+Its hooks wrap those of everybody else. Each line in the file that BENCH_TIMES names is a JSON list: the hook,
+milliseconds waited, milliseconds of CPU with forked children.
 """
 
 import json
 import os
 import resource
-import sys
 import time
-from pathlib import Path
-from typing import Any
+from collections.abc import Generator
 
-HOOKS = ("on_task_instance_running", "on_task_instance_success")
-DAG = """
-from airflow.sdk import DAG, task
-
-with DAG("bench", schedule=None) as dag:
-    @task
-    def first():
-        import time
-        time.sleep(0.1)  # the task's own work, in which a producer may connect
-    @task
-    def second():
-        import time
-        time.sleep(0.1)
-    first() >> second()
-"""
+from airflow.listeners import hookimpl
+from airflow.plugins_manager import AirflowPlugin
 
 
 def cpu() -> float:
@@ -37,78 +20,39 @@ def cpu() -> float:
     return 1000 * sum(each.ru_utime + each.ru_stime for each in used)
 
 
+def timed(hook: str) -> Generator[None, object, object]:
+    """Let the others do it, and write down what it took."""
+    wall, used = time.perf_counter(), cpu()
+    try:
+        return (yield)
+    finally:
+        told = [hook, 1000 * (time.perf_counter() - wall), cpu() - used]
+        with open(os.environ["BENCH_TIMES"], "a") as file:
+            file.write(json.dumps(told) + "\n")
+
+
 class Watch:
-    """Times every call of a task hook, all listeners together."""
+    """The hooks of a task's two ends and of a run's."""
 
-    def __init__(self) -> None:
-        self.took: list[list[float]] = []
-        self._began = (0.0, 0.0)
+    @hookimpl(wrapper=True, tryfirst=True)
+    def on_task_instance_running(self) -> Generator[None, object, object]:
+        return (yield from timed("a task's start, first event of its process"))
 
-    def before(self, name: str, _implementations: Any, _arguments: Any) -> None:
-        if name in HOOKS:
-            self._began = (time.perf_counter(), cpu())
+    @hookimpl(wrapper=True, tryfirst=True)
+    def on_task_instance_success(self) -> Generator[None, object, object]:
+        return (yield from timed("a task's end, until all is sent"))
 
-    def after(self, _outcome: Any, name: str, _implementations: Any, _arguments: Any) -> None:
-        if name in HOOKS:
-            waited = (time.perf_counter() - self._began[0]) * 1000
-            self.took.append([waited, cpu() - self._began[1]])
+    @hookimpl(wrapper=True, tryfirst=True)
+    def on_dag_run_running(self) -> Generator[None, object, object]:
+        return (yield from timed("a run's start, in the scheduler"))
 
-
-def child(dag: Any) -> list[list[float]]:
-    """Two tasks of one run."""
-    from airflow.sdk.listener import get_listener_manager
-    from airflow.settings import configure_orm
-
-    configure_orm()  # the parent's connections are not for its children
-    watch = Watch()
-    get_listener_manager().pm.add_hookcall_monitoring(watch.before, watch.after)
-    dag.test()
-    return watch.took
+    @hookimpl(wrapper=True, tryfirst=True)
+    def on_dag_run_success(self) -> Generator[None, object, object]:
+        return (yield from timed("a run's end, in the scheduler"))
 
 
-def in_child(dag: Any) -> list[list[float]]:
-    """Run them in a fork of this process."""
-    read, write = os.pipe()
-    if (pid := os.fork()) == 0:
-        os.dup2(2, 1)  # what Airflow prints is no answer of ours
-        took = child(dag)
-        os.write(write, json.dumps(took).encode())
-        os._exit(0)
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        told = pipe.read()
-    os.waitpid(pid, 0)
-    return list(json.loads(told))
+class WatchPlugin(AirflowPlugin):
+    """What Airflow loads."""
 
-
-def load() -> Any:
-    """The DAG, from a file in the DAG folder, which `dag.test()` asks for."""
-    from airflow.configuration import conf
-
-    file = Path(conf.get("core", "dags_folder")) / "bench.py"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(DAG)
-    from airflow.dag_processing.dagbag import DagBag
-
-    return DagBag(dag_folder=str(file), bundle_name="dags-folder").dags["bench"]
-
-
-def main() -> None:
-    """Warm up as the scheduler does, then run the children one by one."""
-    dag = load()
-    from airflow.sdk.listener import get_listener_manager
-
-    plugins = get_listener_manager().pm.get_plugins()
-    if any(getattr(plugin, "__name__", "") == "outrider_airflow.listener" for plugin in plugins):
-        from outrider_airflow import listener
-
-        listener._warm()
-    from airflow.settings import dispose_orm
-
-    dispose_orm()
-    names = sorted(getattr(plugin, "__name__", type(plugin).__name__) for plugin in plugins)
-    print(json.dumps({"listeners": names, "took": [in_child(dag) for _ in range(int(sys.argv[1]))]}))
-
-
-if __name__ == "__main__":
-    main()
+    name = "bench_watch"
+    listeners = [Watch()]  # noqa: RUF012  as the base class has it

@@ -77,7 +77,7 @@ async def _have_been_worked_off(place: Place, pool: Any, topic: str, count: int)
         await pool.copy_records_to_table(
             "inbox", schema_name="bus", columns=["group_id", "topic", "event_id"], records=rows
         )
-    await pool.execute("ANALYZE bus.inbox")
+    await pool.execute("VACUUM ANALYZE bus.inbox")
     consumer = AIOKafkaConsumer(**place.kafka.client_options, group_id=_GROUP, enable_auto_commit=False)
     await consumer.start()
     partitions = [TopicPartition(topic, number) for number in await consumer._client._wait_on_metadata(topic)]
