@@ -9,6 +9,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import asyncpg
 import httpx
@@ -117,10 +118,11 @@ async def measure(stack: Stack, rows: int, ended: int) -> list[Round]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--home", type=Path, default=Path(".outrider"), help="home of the stack (.outrider)")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--ended", type=int, default=500)
     options = parser.parse_args()
-    for each in asyncio.run(measure(Stack.open(), options.rows, options.ended)):
+    for each in asyncio.run(measure(Stack.open(options.home.absolute()), options.rows, options.ended)):
         print(f"{each.what:42} {each.seconds * 1000:8.0f} ms {each.asked:4} questions {each.facts:5} facts")
 
 

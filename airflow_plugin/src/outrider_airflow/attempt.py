@@ -2,10 +2,19 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 
 from airflow.sdk import Context
 from outrider_contracts.declarations import InputDeclaration, TaskDeclaration
-from outrider_contracts.http import CredentialsRequest, EnsureRequest, OutputRequest, SealRequest, TokenRequest
+from outrider_contracts.http import (
+    Carried,
+    CarriedRequest,
+    CredentialsRequest,
+    EnsureRequest,
+    OutputRequest,
+    SealRequest,
+    TokenRequest,
+)
 from outrider_contracts.keys import TryKey
 
 from outrider_airflow import whose
@@ -50,6 +59,11 @@ class Attempt:
     def token(self, *, adoptable: bool) -> TokenRequest:
         """Ask for a token for its pod, which a later try may go on with if *adoptable*."""
         return TokenRequest(task=self.task, run_started_at=self.run_started_at, adoptable=adoptable)
+
+    def carried(self, way: Literal["in", "out"], seconds: float) -> CarriedRequest:
+        """Say that its data was carried into the job's directories, or out of them."""
+        told = Carried(way=way, seconds=seconds)
+        return CarriedRequest(task=self.task, run_started_at=self.run_started_at, carried=told)
 
     def of_try(self, try_number: int) -> "Attempt":
         """The same task instance at another of its tries."""

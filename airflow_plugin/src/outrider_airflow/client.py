@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import NoReturn, Self, TypeVar
 
 import httpx
+from airflow.sdk.exceptions import AirflowException
 from outrider_contracts.http import (
+    CarriedRequest,
     Credentials,
     CredentialsRequest,
     EnsureRequest,
@@ -19,6 +21,7 @@ from outrider_contracts.http import (
     Problem,
     SealRequest,
     SealResult,
+    Standing,
     TokenRequest,
 )
 from outrider_contracts.model import Model
@@ -35,6 +38,7 @@ _MEANS = {
     "seal": "seal the try",
     "credentials": "give new credentials",
     "token": "give a token for the pod",
+    "carried": "hear how long carrying took",
     "sealed": "say whether an output is sealed",
 }
 
@@ -77,6 +81,11 @@ class StorageClient:
     def credentials(self, request: CredentialsRequest, *, within: float) -> Credentials:
         """New credentials for a try that is not sealed."""
         return self._answer("credentials", request, Credentials, within)
+
+    def carried(self, request: CarriedRequest) -> None:
+        """Have people told how long carrying took. Asked once: that nobody hears it is no reason to end anything."""
+        with suppress(AirflowException):
+            self._answer("carried", request, Standing, 0.0)
 
     def token(self, request: TokenRequest, *, within: float) -> EnvironmentToken:
         """A token by which a pod's stagers act for the try."""

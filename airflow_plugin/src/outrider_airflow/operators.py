@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -76,14 +77,19 @@ class LocalExecutionEnvironmentOperator(ExecutionEnvironmentMixin):
                 environment.credentials, lambda: storage.credentials(attempt.credentials(), within=_RENEWAL_SECONDS)
             )
             data = LocalData(environment, credentials, layout)
-            for name, size in data.bring().items():
+            began = time.monotonic()
+            for name, size in (brought := data.bring()).items():
                 self.log.info("Input %s: %d bytes at %s", name, size, layout.input(name))
+            if brought:
+                storage.carried(attempt.carried("in", time.monotonic() - began))
             ended = self._run_job(environment, attempt, layout, data, context)
             if ended.killed:
                 raise JobKilled("the job was ended from outside; nothing of it is kept")
             if ended.exit_code in self.skip_on_exit_code:
                 raise AirflowSkipException(f"the job ended with exit code {ended.exit_code}: skipped, nothing is kept")
-            self._take(data, ended)
+            began = time.monotonic()
+            if self._take(data, ended):
+                storage.carried(attempt.carried("out", time.monotonic() - began))
             if ended.exit_code != 0:
                 raise JobFailed("\n".join((f"the job {_how(ended.exit_code)}; its last lines:", *ended.last_lines)))
 
@@ -117,14 +123,18 @@ class LocalExecutionEnvironmentOperator(ExecutionEnvironmentMixin):
             except OSError as error:
                 raise JobFailed(f"the job could not be started: {error}") from error
 
-    def _take(self, data: LocalData, ended: Ended) -> None:
+    def _take(self, data: LocalData, ended: Ended) -> bool:
+        """Whether anything was stored."""
         try:
-            for name, manifest in data.take().items():
-                self.log.info("Output %s: %d files, %d bytes", name, len(manifest.files), manifest.size)
+            stored = data.take()
         except AirflowException as error:
             if ended.exit_code == 0:
                 raise
             self.log.warning("What the failed job wrote is not kept: %s", error)
+            return False
+        for name, manifest in stored.items():
+            self.log.info("Output %s: %d files, %d bytes", name, len(manifest.files), manifest.size)
+        return bool(stored)
 
 
 def _how(exit_code: int) -> str:

@@ -16,7 +16,7 @@ from uuid import uuid4
 import boto3
 import pytest
 from outrider_contracts.environments import InputVersion, OutputPlace, VersionKey
-from outrider_contracts.http import Credentials, Environment, Standing, StoreAddress
+from outrider_contracts.http import Carried, Credentials, Environment, Standing, StoreAddress
 from outrider_contracts.keys import TryKey
 from outrider_contracts.places import generation_path, place
 from outrider_local.handles import RunningS3
@@ -38,6 +38,8 @@ class Try:
     outputs: tuple[str, ...] = ("daily",)
     revoked: str = ""
     upload_seconds: float = 60
+    carried: dict[str, float] = field(default_factory=dict)
+    """How long carrying took, by way, as the stagers told it."""
 
     def path(self, task_id: str, output: str) -> str:
         return generation_path(place(self.task(task_id).task, None), output, 1)
@@ -107,6 +109,12 @@ def pod(tmp_path: Path, address: StoreAddress, assume: Assume) -> Iterator[Pod]:
             self.end_headers()
             self.wfile.write(body)
 
+        def do_POST(self) -> None:
+            told = Carried.model_validate_json(self.rfile.read(int(self.headers["Content-Length"])))
+            tried.carried[told.way] = told.seconds
+            self.path = "/standing"
+            self.do_GET()
+
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
@@ -151,6 +159,8 @@ def test_inputs_and_the_document_are_there_for_whatever_user(pod: Pod, keys: Cal
     assert (shared / "environment.json").read_text() == '{"team": "ads"}'
     assert (shared / "inputs/orders/deep/a.txt").stat().st_mode & 0o777 == 0o644
     assert (shared / "outputs/daily").stat().st_mode & 0o777 == 0o777
+    assert pod.tried.carried.keys() == {"in", "out"}
+    assert all(seconds > 0 for seconds in pod.tried.carried.values())
 
 
 def test_an_input_that_is_not_there_is_told_in_one_line(pod: Pod) -> None:

@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 from outrider_contracts.declarations import Input, Output, parse_declaration
 from outrider_contracts.holdings import EnvironmentView
+from outrider_contracts.http import Carried, CarriedRequest, TokenRequest
 from outrider_contracts.tenants import Acceptance
+from storage.cases import carry
 from storage.cases.show import environments
 from storage.domain.refusals import Refused, Waiting
 
@@ -63,6 +65,29 @@ async def test_an_environment_tells_its_credentials_and_what_its_inputs_hold(pla
     assert (report.input_sizes["orders"].files, report.input_sizes["orders"].bytes) == (1, 5)
     assert report.declared["orders"].task == "extract"
     assert "secret" not in report.model_dump_json()
+
+
+async def test_an_environment_tells_how_long_its_data_was_carried(platform: Platform) -> None:
+    """By the pod's stagers or the task itself; a try that no longer counts changes nothing, and is told so."""
+    extract, report = task("extract").attempt(1), task("report").attempt(1)
+    await platform.produce(extract, EXTRACT)
+    await platform.ensure(report, REPORT)
+    asked = TokenRequest(task=report, run_started_at=MIDNIGHT)
+    token = (await carry.give(platform.work, asked)).token
+
+    assert not (await carry.carried(platform.work, token, Carried(way="in", seconds=0.4))).revoked
+    platform.later(seconds=5)
+    told = CarriedRequest(task=report, run_started_at=MIDNIGHT, carried=Carried(way="out", seconds=2))
+    assert not (await carry.carried_by_task(platform.work, told)).revoked
+    late = CarriedRequest(task=extract, run_started_at=MIDNIGHT, carried=Carried(way="out", seconds=9))
+    assert (await carry.carried_by_task(platform.work, late)).revoked
+
+    views = await _views(platform)
+    staged, stored = views["report"].staged, views["report"].stored
+    assert staged is not None
+    assert stored is not None
+    assert (staged.seconds, stored.seconds, stored.at - staged.at) == (0.4, 2, timedelta(seconds=5))
+    assert views["extract"].stored is None
 
 
 async def test_a_version_tells_who_holds_it_and_another_teams_reader_is_masked(platform: Platform) -> None:

@@ -64,6 +64,13 @@ class CredentialsView(Model):
     expires_at: Instant
 
 
+class CarriedView(Model):
+    """When a try's data had been carried, and how long it took."""
+
+    at: Instant
+    seconds: float
+
+
 class EnvironmentView(Model):
     """One generation of one task's place."""
 
@@ -87,6 +94,8 @@ class EnvironmentView(Model):
     missing_inputs: tuple[str, ...] = ()
     input_sizes: dict[str, InputSize] = Field(default_factory=dict)
     credentials: CredentialsView | None = None
+    staged: CarriedView | None = Field(default=None, description="inputs carried in; None: not yet, or nothing is")
+    stored: CarriedView | None = Field(default=None, description="outputs carried out")
 
 
 class ToldView(Model):

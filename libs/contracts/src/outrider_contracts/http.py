@@ -118,6 +118,21 @@ class Standing(Model):
     reason: str = ""
 
 
+class Carried(Model):
+    """A try's data has been carried into the job's directories, or out of them."""
+
+    way: Literal["in", "out"]
+    seconds: float = Field(ge=0, description="how long it took")
+
+
+class CarriedRequest(Model):
+    """The same, told by whoever acts for the task itself."""
+
+    task: TryKey
+    run_started_at: Instant
+    carried: Carried
+
+
 class SealRequest(Model):
     """The try is over. Sealing twice with the same outcome gives the same answer."""
 

@@ -1,6 +1,7 @@
 """`python -m outrider_stage in`: the pod's first container. What the job is to find lies there when it ends."""
 
 import os
+import time
 from pathlib import Path
 
 from outrider_stage.credentials import RenewedCredentials
@@ -25,8 +26,10 @@ def bring(told: Instructions) -> str:
     if not environment.inputs:
         make_outputs(environment, layout)
         return f"made {len(environment.outputs)} output directories"
+    began = time.monotonic()
     credentials = RenewedCredentials(environment.credentials, service.credentials)
     brought = stage_in(environment, open_store(environment.store, credentials), layout)
+    service.carried("in", time.monotonic() - began)
     for name, size in brought.items():
         print(f"input {name}: {size} bytes at {layout.input(name)}", flush=True)
     return f"brought {len(brought)} inputs, {sum(brought.values())} bytes"

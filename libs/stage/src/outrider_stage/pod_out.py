@@ -6,6 +6,7 @@ The kubelet sends SIGTERM once all of the pod's own containers have ended, and w
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -39,8 +40,10 @@ def take(told: Instructions, give_up: Callable[[Exception], None]) -> str:
         environment = service.environment()
         if environment.mode != "files" or not environment.outputs:
             return "nothing to store"
+        began = time.monotonic()
         credentials = RenewedCredentials(environment.credentials, service.credentials)
         stored = stage_out(environment, open_store(environment.store, credentials), Layout(told.root))
+        service.carried("out", time.monotonic() - began)
     for name, manifest in stored.items():
         print(f"output {name}: {len(manifest.files)} files, {manifest.size} bytes", flush=True)
     return f"stored {len(stored)} outputs, {sum(manifest.size for manifest in stored.values())} bytes"

@@ -17,6 +17,8 @@ from outrider_contracts.holdings import (
     Touched,
 )
 from outrider_contracts.http import (
+    Carried,
+    CarriedRequest,
     Credentials,
     CredentialsRequest,
     EnsureRequest,
@@ -63,6 +65,11 @@ def routes(work: Work) -> APIRouter:
         require(caller, Role.operator, request.task.team)
         return await people.renew(work, request)
 
+    @router.post("/environments/carried")
+    async def carried(request: CarriedRequest, caller: CurrentCaller) -> Standing:
+        require(caller, Role.operator, request.task.team)
+        return await carry.carried_by_task(work, request)
+
     @router.post("/outputs/sealed", responses={202: {"model": NotReady}})
     async def sealed(request: OutputRequest, caller: CurrentCaller) -> OutputAnswer:
         require(caller, Role.operator, request.reader.team)
@@ -84,6 +91,10 @@ def routes(work: Work) -> APIRouter:
     @router.get("/try/standing")
     async def try_standing(bearer: TryToken) -> Standing:
         return await carry.standing(work, bearer.credentials)
+
+    @router.post("/try/carried")
+    async def try_carried(told: Carried, bearer: TryToken) -> Standing:
+        return await carry.carried(work, bearer.credentials, told)
 
     @router.get("/environments")
     async def environments(

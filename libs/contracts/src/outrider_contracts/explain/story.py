@@ -8,8 +8,8 @@ from outrider_contracts.keys import RunKey
 from outrider_contracts.model import Instant, Model
 
 MomentKind = Literal[
-    "run", "announced", "ready", "began", "asked", "waited", "refused", "inputs", "credentials", "ended", "sealed",
-    "held", "doomed", "cleared",
+    "run", "announced", "ready", "began", "asked", "waited", "refused", "inputs", "credentials", "staged", "stored",
+    "ended", "sealed", "held", "doomed", "cleared",
 ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The moments of a run and of its tasks."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from outrider_contracts.explain import words
 from outrider_contracts.explain.facts import TaskFacts, source
@@ -80,6 +80,11 @@ def _environment(facts: TaskFacts, one: EnvironmentView) -> Iterator[Moment]:
     if one.credentials is not None:
         text = f"given credentials, good until {words.moment(one.credentials.expires_at)}"
         yield Moment(at=one.credentials.given_at, kind="credentials", text=text, **common)
+    for kind, carried in (("staged", one.staged), ("stored", one.stored)):
+        if carried is not None:
+            what = "inputs staged" if kind == "staged" else "outputs stored"
+            text = f"{what} in {words.length(timedelta(seconds=carried.seconds))}"
+            yield Moment(at=carried.at, kind=kind, text=text, **common)
     if one.sealed_at is not None:
         wrote = "; ".join(f"{v.output} {words.held(v.files or 0, v.bytes or 0)}" for v in one.versions) or "no outputs"
         how = " as failed" if one.outcome == "failed" else ""

@@ -4,7 +4,16 @@ import hashlib
 import secrets
 from datetime import timedelta
 
-from outrider_contracts.http import Credentials, Environment, EnvironmentToken, Standing, StoreAddress, TokenRequest
+from outrider_contracts.http import (
+    Carried,
+    CarriedRequest,
+    Credentials,
+    Environment,
+    EnvironmentToken,
+    Standing,
+    StoreAddress,
+    TokenRequest,
+)
 
 from storage.cases.take import give_credentials, still_writing
 from storage.cases.work import Work
@@ -59,8 +68,33 @@ async def standing(work: Work, token: str) -> Standing:
     return Standing(revoked=False)
 
 
+async def carried(work: Work, token: str, told: Carried) -> Standing:
+    """Keep for people what was carried, and say whether it is still worth it. Raises UnknownToken."""
+    try:
+        await _keep(work, await _bearer(work, token), told)
+    except Refused as refusal:
+        return Standing(revoked=True, reason=str(refusal))
+    return Standing(revoked=False)
+
+
+async def carried_by_task(work: Work, request: CarriedRequest) -> Standing:
+    """The same for a task that carries its data itself."""
+    try:
+        async with work.database.begin() as tx:
+            attempt = await still_writing(tx.connection, request.task, request.run_started_at)
+        await _keep(work, attempt, request.carried)
+    except Refused as refusal:
+        return Standing(revoked=True, reason=str(refusal))
+    return Standing(revoked=False)
+
+
 class UnknownToken(Exception):
     """Nobody was given this token, or it has expired."""
+
+
+async def _keep(work: Work, attempt: Attempt, told: Carried) -> None:
+    async with work.database.begin() as tx:
+        await attempts.set_carried(tx.connection, attempt, told, work.clock())
 
 
 async def _bearer(work: Work, token: str) -> Attempt:

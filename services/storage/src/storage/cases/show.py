@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from outrider_contracts.environments import InputVersion
 from outrider_contracts.holdings import (
+    CarriedView,
     CredentialsView,
     Environments,
     EnvironmentView,
@@ -96,8 +98,14 @@ def _view(
         missing_inputs=attempt.missing_inputs,
         input_sizes={name: _size(parts, sizes) for name, parts in (attempt.inputs or {}).items()},
         credentials=CredentialsView(given_at=given, expires_at=until) if given and until else None,
+        staged=_carried(attempt.staged_at, attempt.staged_seconds),
+        stored=_carried(attempt.stored_at, attempt.stored_seconds),
         versions=tuple(_version(one, one.path in current, held.get(one.path, ())) for one in listed),
     )  # fmt: skip
+
+
+def _carried(at: datetime | None, seconds: float | None) -> CarriedView | None:
+    return CarriedView(at=at, seconds=seconds) if at is not None and seconds is not None else None
 
 
 def _size(parts: Sequence[InputVersion], sizes: Mapping[str, tuple[int, int]]) -> InputSize:

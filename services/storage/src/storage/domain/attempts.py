@@ -57,6 +57,10 @@ class Attempt:
     resolved_at: datetime | None = None
     credentials_at: datetime | None = None
     credentials_until: datetime | None = None
+    staged_at: datetime | None = None
+    staged_seconds: float | None = None
+    stored_at: datetime | None = None
+    stored_seconds: float | None = None
 
     @property
     def order(self) -> tuple[datetime, int]:

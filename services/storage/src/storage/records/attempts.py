@@ -5,6 +5,7 @@ from datetime import datetime
 
 from outrider_contracts.declarations import TaskDeclaration
 from outrider_contracts.environments import InputVersion
+from outrider_contracts.http import Carried
 from outrider_contracts.keys import TaskKey
 
 from storage.domain.attempts import Attempt, Wanted
@@ -14,7 +15,7 @@ _ROW = """
 SELECT place, generation, team, dag_id, run_id, task_id, map_index, run_started_at, try_number, run_after,
        logical_date, declaration::text AS declaration, state, outcome, epoch, failed_retention,
        inputs::text AS inputs, missing_inputs, announced_at, ready_at, ensured_at, sealed_at,
-       resolved_at, credentials_at, credentials_until
+       resolved_at, credentials_at, credentials_until, staged_at, staged_seconds, stored_at, stored_seconds
 FROM storage.attempts
 """
 # neither within a place nor within a task is a number used twice: a re-created run may have the task's key with
@@ -49,6 +50,10 @@ WHERE a.state IN ('announced', 'ready') AND e.ended_at <= $1 AND (
                       OR r.run_started_at = a.run_started_at AND r.finished_at IS NOT NULL)))
 ORDER BY a.announced_at LIMIT $2
 """
+_CARRIED = {
+    "in": "UPDATE storage.attempts SET staged_at = $3, staged_seconds = $4 WHERE (place, generation) = ($1, $2)",
+    "out": "UPDATE storage.attempts SET stored_at = $3, stored_seconds = $4 WHERE (place, generation) = ($1, $2)",
+}
 
 
 async def lock(connection: Connection, place: str) -> None:
@@ -176,6 +181,12 @@ async def set_credentials(connection: Connection, attempt: Attempt, given_at: da
     )  # fmt: skip
 
 
+async def set_carried(connection: Connection, attempt: Attempt, carried: Carried, now: datetime) -> None:
+    """The try's data was carried in or out; told again, the last word counts."""
+    statement = _CARRIED[carried.way]
+    await connection.execute(statement, attempt.place, attempt.generation, now, carried.seconds)
+
+
 async def set_sealed(connection: Connection, attempt: Attempt, outcome: str, now: datetime) -> None:
     """The try is over."""
     await connection.execute(
@@ -219,7 +230,8 @@ def attempt_of(row: Row, suffix: str = "") -> Attempt:
     """One row as a value; *suffix* names the text forms of the JSON columns."""
     names = ("place", "generation", "run_started_at", "try_number", "run_after", "logical_date", "state", "outcome",
              "epoch", "failed_retention", "announced_at", "ready_at", "ensured_at", "sealed_at", "resolved_at",
-             "credentials_at", "credentials_until")  # fmt: skip
+             "credentials_at", "credentials_until", "staged_at", "staged_seconds", "stored_at",
+             "stored_seconds")  # fmt: skip
     return Attempt(
         task=task_of(row),
         declaration=TaskDeclaration.model_validate_json(row["declaration" + suffix]),
