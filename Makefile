@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-unit test-integration test-long test-faults test-e2e bench bench-bus check
+.PHONY: help demo up down test test-unit test-integration test-faults test-e2e bench bench-listener bench-bus check
 
 # brings .venv up to date first; stops make where that fails
 SETUP = uv=$$(deploy/local/bootstrap) &&
@@ -30,11 +30,8 @@ test-unit: ## tests without any system: seconds
 	@$(RUN) pytest tests/unit
 
 test-integration: ## each part on real Kafka, PostgreSQL, S3 with IAM; the plugin in Airflow's environment
-	@$(RUN) pytest tests/integration -m "not long"
+	@$(RUN) pytest tests/integration
 	@$(RUN) python -m outrider_local.airflow_tools pytest airflow_plugin/tests
-
-test-long: ## what takes minutes each and `make test` leaves out: Spark deferred, killed, refused
-	@$(RUN) pytest tests/integration -m long
 
 test-faults: ## everything dies, freezes and is slow at random: SECONDS=600 SEED=7 (a failure prints its seed)
 	@$(SETUP) OUTRIDER_FAULT_SECONDS=$(or $(SECONDS),300) OUTRIDER_FAULT_SEED=$(SEED) $$uv run --no-sync pytest tests/faults
@@ -43,8 +40,13 @@ test-e2e: ## the whole stack with Airflow, ridden end to end, and its parts kill
 	@$(RUN) python -m outrider_local.prerequisites java jdk maven chromium
 	@$(RUN) pytest tests/e2e
 
-bench: ## how soon a place is ready, on the running stack
+bench: ## how soon a place is ready, and a round of the sweep beside 1,000,000 rows, on the running stack
 	@$(RUN) python benchmarks/environment_ready.py
+	@$(RUN) python benchmarks/sweep_rounds.py
+
+bench-listener: ## what listeners cost a task: none, ours, OpenLineage's, Kafka's; in an Airflow of its own
+	@$(RUN) python -m outrider_local.prerequisites java
+	@$(RUN) python benchmarks/listener.py
 
 bench-bus: ## the bus beside raw clients, FastStream and loops by hand, on a Kafka and PostgreSQL of its own
 	@$(RUN) python -m outrider_local.prerequisites java maven

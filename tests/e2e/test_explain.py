@@ -75,6 +75,7 @@ def test_the_latest_run_of_a_dag_needs_no_id_and_what_is_unknown_says_what_to_do
 
     assert latest["subject"]["run_id"] == flown.punctuality
     assert latest["cause"] is None
+    assert {"staged", "stored"} <= {moment["kind"] for moment in latest["moments"]}
     assert unknown.returncode == 1
     assert "GET /v1/runs" in unknown.stderr
     assert "write TEAM/DAG" in nonsense.stderr

@@ -102,6 +102,9 @@ class StandIn:
     def _seal(self, asked: dict[str, Any]) -> dict[str, Any]:
         return {"generation": 1, "outputs": {}}
 
+    def _carried(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"revoked": False}
+
     def _sealed(self, asked: dict[str, Any]) -> dict[str, Any]:
         return {"versions": []}
 

@@ -87,6 +87,7 @@ def test_a_job_reads_its_input_and_writes_its_output(
     assert [path.read_text() for path in storage.store.rglob("load/**/sum")] == ["3\n"]
     assert "ads/daily/load/20261101T000000.000000Z/daily/g1" in storage.versions()
     assert storage.seals() == ["success"]
+    assert [body["carried"]["way"] for act, body in storage.asked if act == "carried"] == ["in", "out"]
     assert "3" in heard()
     assert list(work.iterdir()) == []
 

@@ -130,7 +130,7 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.5)
 
 
-@pytest.mark.parametrize("deferrable", [False, pytest.param(True, marks=pytest.mark.long)])
+@pytest.mark.parametrize("deferrable", [False, True])
 def test_executors_read_a_version_and_write_one(spark: SparkCrew, deferrable: bool) -> None:
     """The input was written by another task; the output is sealed; of Spark nothing is left."""
     flight = spark.flight("add", deferrable=deferrable)
@@ -147,7 +147,6 @@ def test_executors_read_a_version_and_write_one(spark: SparkCrew, deferrable: bo
     assert left(spark.cluster) == []
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_killed_in_the_middle_it_leaves_nothing(spark: SparkCrew, deferrable: bool) -> None:
     """Neither pods nor what Spark made for them, nor a version."""
@@ -164,7 +163,6 @@ def test_killed_in_the_middle_it_leaves_nothing(spark: SparkCrew, deferrable: bo
     assert "sums/g1/_manifest.json" not in flight.outputs("add")
 
 
-@pytest.mark.long
 def test_what_a_quota_can_not_hold_is_refused_before_anything_is_made(spark: SparkCrew) -> None:
     """In numbers, and with the fix. What a lost driver left is cleared by the next that starts."""
     flight = spark.flight("add")
