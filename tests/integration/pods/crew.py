@@ -1,16 +1,18 @@
 """A team at work: its DAG's tasks run as Airflow would run them, and what became of them is looked at."""
 
+import asyncio
 import json
 import os
 import subprocess
 import textwrap
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
+import kubernetes_asyncio as k8s
 from outrider_contracts.names import DerivedNames
 from outrider_local import airflow_install
 from outrider_local.handles import RunningKubernetes, RunningS3
@@ -18,6 +20,8 @@ from outrider_local.handles import RunningKubernetes, RunningS3
 from tests.unit.chassis.issuer import Issuer
 
 CREW = "crew"
+NAMESPACE = DerivedNames(CREW).namespace
+T = TypeVar("T")
 _PROCESS = Path(__file__).with_name("task_process.py")
 
 
@@ -119,6 +123,16 @@ class Flight:
         """What the task's tries stored, by key below the task's place."""
         prefix = f"{CREW}/{self.dag_id}/{task_id}/"
         return {key.removeprefix(prefix).split("/", 1)[1]: body for key, body in self.crew.objects(prefix).items()}
+
+
+def asked(cluster: RunningKubernetes, what: Callable[[k8s.client.ApiClient], Awaitable[T]]) -> T:
+    """What the API server answers its administrator."""
+
+    async def ask() -> T:
+        async with await k8s.config.new_client_from_config(str(cluster.kubeconfig)) as api:
+            return await what(api)
+
+    return asyncio.run(ask())
 
 
 _HEAD = """

@@ -10,6 +10,7 @@ import importlib.util
 import json
 import signal
 import sys
+import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from airflow.sdk import Context
-from airflow.sdk.bases.operator import ExecutorSafeguard
+from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -73,7 +74,12 @@ class Process:
                 module, _, name = path.rpartition(".")
                 trigger = getattr(importlib.import_module(module), name)(**given)
                 print(f"deferred to {path}", flush=True)
-                event = asyncio.run(_first(trigger))
+                try:
+                    event = asyncio.run(_first(trigger))
+                except Exception as error:  # noqa: BLE001  whatever a trigger stumbles over, Airflow resumes the task
+                    told = traceback.format_exception(error)
+                    method, arguments = TRIGGER_FAIL_REPR, {"error": "Trigger failure", "traceback": told}
+                    continue
                 print(f"fired: {event['status']}", flush=True)
                 method, arguments = deferred.method_name, {"event": event, **(deferred.kwargs or {})}
 

@@ -1,24 +1,20 @@
 """Spark with real executors: it reads a version, writes one, and nothing of it is left, however it ends."""
 
-import asyncio
 import json
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import kubernetes_asyncio as k8s
 import pytest
-from outrider_contracts.names import DerivedNames
 from outrider_local.handles import RunningKubernetes
 from outrider_local.kubernetes import images
 
 from tests.integration.conftest import Start
-from tests.integration.pods.crew import CREW, Crew, Flight
+from tests.integration.pods.crew import NAMESPACE, Crew, Flight, asked
 
-T = TypeVar("T")
-NAMESPACE = DerivedNames(CREW).namespace
 APPLICATION = Path(__file__).with_name("spark_application.py")
 SECONDS = 240
 
@@ -91,16 +87,6 @@ async def prepare(api: k8s.client.ApiClient) -> None:
         granted = {"apiGroup": group, "kind": "ClusterRole", "name": role}
         binding = made(role, roleRef=granted, subjects=[subject])
         await rbac.create_namespaced_role_binding(NAMESPACE, binding)
-
-
-def asked(cluster: RunningKubernetes, what: Callable[[k8s.client.ApiClient], Awaitable[T]]) -> T:
-    """What the API server answers its administrator."""
-
-    async def ask() -> T:
-        async with await k8s.config.new_client_from_config(str(cluster.kubeconfig)) as api:
-            return await what(api)
-
-    return asyncio.run(ask())
 
 
 def left(cluster: RunningKubernetes, selector: str = "spark-app-selector") -> list[str]:
