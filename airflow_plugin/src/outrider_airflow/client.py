@@ -175,16 +175,18 @@ def _read(response: httpx.Response, kind: type[A]) -> A:
     if response.is_success:
         return kind.model_validate_json(response.content)
     problem = _problem(response)
+    if problem is None:  # not storage's word, but that of something on the way
+        raise _NotYet(f"{response.status_code} {response.text[:200] or response.reason_phrase}")
     if response.is_client_error and response.status_code not in (408, 429):
         _refuse(problem)
     raise _NotYet(f"{response.status_code} {problem.message}")
 
 
-def _problem(response: httpx.Response) -> Problem:
+def _problem(response: httpx.Response) -> Problem | None:
     try:
         return Problem.model_validate(response.json()["error"])
     except (ValueError, KeyError, TypeError):
-        return Problem(code=str(response.status_code), message=response.text[:200] or response.reason_phrase)
+        return None
 
 
 def _refuse(problem: Problem) -> NoReturn:

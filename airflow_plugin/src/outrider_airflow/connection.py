@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
-from outrider_airflow.errors import EnvironmentRefused
+from outrider_airflow.errors import EnvironmentRefused, EnvironmentUnavailable
 
 CONNECTION = "outrider"
 
@@ -21,7 +21,8 @@ class StorageAccess:
 
 
 def storage_access() -> StorageAccess:
-    """Read the connection. Raises EnvironmentRefused where the team has none or it lacks a part."""
+    """Read the connection. Raises EnvironmentUnavailable where there is none, or Airflow can't say now: its SDK tells
+    both alike. Raises EnvironmentRefused where it lacks a part."""
     try:
         return _read(BaseHook.get_connection(CONNECTION))
     except (AirflowNotFoundException, AirflowRuntimeError) as error:
@@ -36,9 +37,9 @@ async def storage_access_async() -> StorageAccess:
         raise _absent(error) from error
 
 
-def _absent(error: Exception) -> EnvironmentRefused:
-    return EnvironmentRefused(
-        f"this task's team has no Airflow connection {CONNECTION!r} ({error}). "
+def _absent(error: Exception) -> EnvironmentUnavailable:
+    return EnvironmentUnavailable(
+        f"Airflow gives this task's team no connection {CONNECTION!r} ({error}). "
         "It is made when the team is onboarded: outrider tenants get <team>"
     )
 

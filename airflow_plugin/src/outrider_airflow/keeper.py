@@ -1,10 +1,12 @@
 """A thread of the processes that live long: hears the broker's answers, empties the spool, says what takes long."""
 
+import atexit
 import logging
 import os
 import queue
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from outrider_contracts.event import Event
@@ -18,7 +20,8 @@ _log = logging.getLogger(__name__)
 _keeping = 0
 
 
-_waiting: queue.SimpleQueue[tuple[Callable[[], Iterable[Event]], str]] = queue.SimpleQueue()
+_Waiting = tuple[Callable[[], Iterable[Event]], str]
+_waiting: queue.SimpleQueue[_Waiting] = queue.SimpleQueue()
 
 
 def say(later: Callable[[], Iterable[Event]], *, like: Any) -> None:
@@ -32,6 +35,7 @@ def keep() -> None:
     global _keeping
     if _keeping != os.getpid():
         _keeping = os.getpid()
+        atexit.register(_finish, _keeping)
         threading.Thread(target=_work, name="outrider-keeper", daemon=True).start()
 
 
@@ -49,8 +53,27 @@ def _work() -> None:
 
 def _say_waiting(seconds: float) -> None:
     """Say what waits; wait up to *seconds* for something to say."""
-    try:
+    with suppress(queue.Empty):
         later, traceparent = _waiting.get(timeout=seconds)
-    except queue.Empty:
+        while True:
+            publisher().say(later(), traceparent=traceparent)
+            later, traceparent = _waiting.get_nowait()
+
+
+def _finish(pid: int) -> None:
+    """Have all that was to be said with the broker or in the spool before the process ends."""
+    if pid != os.getpid():  # a fork's end is not ours
         return
-    publisher().say(later(), traceparent=traceparent)
+    with suppress(Exception):
+        _say_waiting(0)
+        publisher().settle()
+
+
+def _forget() -> None:
+    """After a fork: what waits is the parent's to say."""
+    global _waiting
+    _waiting = queue.SimpleQueue()
+
+
+with suppress(AttributeError):  # not on Windows
+    os.register_at_fork(after_in_child=_forget)

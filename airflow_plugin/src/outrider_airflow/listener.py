@@ -45,17 +45,17 @@ def before_stopping(component: object) -> None:
 @hookimpl(tryfirst=True)
 def on_dag_run_running(dag_run: Any) -> None:
     """A run begins, or begins again. What its DAG's tasks declare is read aside: a large DAG would hold up the loop."""
+    with _quietly("run started"):
+        if settings().bootstrap_servers:
+            from outrider_airflow import runs
+
+            _say_on(runs.started(dag_run), dag_run)
     with _quietly("graph declared"):
         if settings().bootstrap_servers:
             from outrider_airflow import keeper, runs
 
             if later := runs.declared(dag_run):
                 keeper.say(later, like=dag_run)
-    with _quietly("run started"):
-        if settings().bootstrap_servers:
-            from outrider_airflow import runs
-
-            _say_on(runs.started(dag_run), dag_run)
 
 
 @hookimpl(tryfirst=True)
@@ -158,12 +158,10 @@ def _finish(previous_state: Any, task_instance: Any, state: Any, error: object) 
 
 
 def _say_on(events: Any, row: Any) -> None:
-    """Say *events* of *row* in a process that lives on: its keeper hears the broker's answers."""
-    from outrider_airflow import keeper, trace
-    from outrider_airflow.publisher import publisher
+    """Have *events* of *row* said by the keeper of a process that lives on: nothing waits for a broker or a disk."""
+    from outrider_airflow import keeper
 
-    publisher().say(events, traceparent=trace.airflows_own(row))
-    keeper.keep()
+    keeper.say(lambda: events, like=row)
 
 
 def _settle() -> None:

@@ -10,9 +10,9 @@ from outrider_contracts.http import Environment
 
 from outrider_airflow.attempt import Attempt, attempt_of
 from outrider_airflow.client import StorageClient
-from outrider_airflow.connection import storage_access
+from outrider_airflow.connection import StorageAccess, storage_access
 from outrider_airflow.declared import declaration
-from outrider_airflow.errors import InputAwaited
+from outrider_airflow.errors import InputAwaited, JobKilled
 from outrider_airflow.job_environment import check_names
 from outrider_airflow.output_assets import tell_airflow
 from outrider_airflow.settings import settings
@@ -72,9 +72,19 @@ class ExecutionEnvironmentMixin(BaseOperator):
         except InputAwaited as awaited:
             wait_for_input(self, attempt, awaited)
 
-    def resumed(self, attempt: Attempt, context: Context) -> Attempt:  # noqa: ARG002  for subclasses
+    def resumed(
+        self,
+        attempt: Attempt,
+        access: StorageAccess,  # noqa: ARG002  for subclasses
+        context: Context,  # noqa: ARG002
+    ) -> Attempt:
         """The try that counts after a deferral."""
         return attempt
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether somebody asked for the job's end: then nothing of it counts, however far it came."""
+        return False
 
     def enrich(self, environment: Environment, attempt: Attempt, storage: StorageClient, context: Context) -> None:
         """Put what the job is given into the operator's own configuration, before `execute` of the next class."""
@@ -96,8 +106,9 @@ class ExecutionEnvironmentMixin(BaseOperator):
         """Go on after a deferral (or fail, where the trigger did): the environment is that of before."""
         if next_method == WAITED:
             return self.execute(context)
-        attempt, resume = self.resumed(attempt_of(context), context), super().resume_execution
-        with StorageClient(storage_access(), attempt.traceparent) as storage:
+        access, resume = storage_access(), super().resume_execution
+        attempt = self.resumed(attempt_of(context), access, context)
+        with StorageClient(access, attempt.traceparent) as storage:
             return self._sealed(attempt, storage, context, lambda: resume(next_method, next_kwargs, context))
 
     @classmethod
@@ -110,6 +121,8 @@ class ExecutionEnvironmentMixin(BaseOperator):
         """Run, and seal on every way out: success needs the seal, a failure tries once and quickly."""
         try:
             result = run()
+            if self.was_killed:
+                raise JobKilled("the job was ended from outside; nothing of it is kept")
         except (*_NOT_OVER, AirflowSkipException):
             raise  # deferred, it is not over; skipped, it has nothing to seal
         except BaseException:

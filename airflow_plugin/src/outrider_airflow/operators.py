@@ -93,6 +93,11 @@ class LocalExecutionEnvironmentOperator(ExecutionEnvironmentMixin):
             if ended.exit_code != 0:
                 raise JobFailed("\n".join((f"the job {_how(ended.exit_code)}; its last lines:", *ended.last_lines)))
 
+    @property
+    def was_killed(self) -> bool:
+        """Also while its outputs are being stored."""
+        return self._process.killed
+
     def on_kill(self) -> None:
         """Ask the job to end; what is left of it after 3 s is killed."""
         self._process.kill()

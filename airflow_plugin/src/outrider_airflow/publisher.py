@@ -34,7 +34,7 @@ class Publisher:
         """Hand *events* to the producer without waiting for the broker."""
         for event in events:
             record = encode(event, source=self._site.source, traceparent=traceparent)
-            if self._spool.away():
+            if self._spool.away() or self._spool.holds_any(record):  # what is said later is sent later
                 self._spool.add(record)
             else:
                 self._produce(record, partial(self._report, record))

@@ -12,7 +12,7 @@ from outrider_contracts.http import OutputRequest
 from outrider_airflow.attempt import attempt_of
 from outrider_airflow.client import StorageClient
 from outrider_airflow.connection import storage_access
-from outrider_airflow.errors import EnvironmentRefused
+from outrider_airflow.errors import EnvironmentRefused, EnvironmentUnavailable
 from outrider_airflow.waits import OutputSealedTrigger, is_sealed
 
 
@@ -49,9 +49,14 @@ class OutputSensor(BaseSensorOperator):
             )
 
     def poke(self, context: Context) -> bool:
-        """Ask storage once. Raises EnvironmentRefused."""
+        """Ask storage once; where Airflow can't say now where that is, later. Raises EnvironmentRefused."""
         attempt = attempt_of(context)
-        with StorageClient(storage_access(), attempt.traceparent) as storage:
+        try:
+            access = storage_access()
+        except EnvironmentUnavailable as away:
+            self.log.warning("%s", away)
+            return False
+        with StorageClient(access, attempt.traceparent) as storage:
             return is_sealed(storage, attempt.look(self._declared()))
 
     def execute(self, context: Context) -> Any:

@@ -2,8 +2,10 @@
 
 import contextlib
 import fcntl
+import hashlib
 import itertools
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +16,7 @@ from outrider_contracts.envelope import Record
 
 AWAY_SECONDS = 30.0
 _numbers = itertools.count()
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class Spool:
 
     def add(self, record: Record) -> None:
         """Keep *record*; once this returns it survives a crash."""
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = f"{time.time_ns():020}-{os.getpid()}-{next(_numbers):06}.json"
+        self._make()
+        name = f"{time.time_ns():020}-{os.getpid()}-{next(_numbers):06}{_mark_of(record)}.json"
         beside = self._directory / f".{name}"
         headers = [[key, value.decode()] for key, value in record.headers]
         told = {"topic": record.topic, "key": record.key, "value": record.value.decode(), "headers": headers}
@@ -46,19 +49,19 @@ class Spool:
 
     def mark_away(self) -> None:
         """Spare the next tasks on this host the wait for a broker that does not answer."""
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make()
         self._marker.touch()
 
     def away(self) -> bool:
         """Say whether the broker did not answer within the last `AWAY_SECONDS`."""
         try:
             return time.time() - self._marker.stat().st_mtime < AWAY_SECONDS
-        except FileNotFoundError:
+        except OSError:  # there is none, or it is another user's (a task's run_as_user)
             return False
 
-    def holds_any(self) -> bool:
-        """Say whether records wait."""
-        return next(self._files(), None) is not None
+    def holds_any(self, like: Record | None = None) -> bool:
+        """Say whether records wait, of the key of *like* where one is given."""
+        return any(like is None or file.stem.endswith(_mark_of(like)) for file in self._files())
 
     def drain(self, deliver: Callable[[Sequence[Spooled]], None], *, limit: int) -> None:
         """Hand the oldest *limit* records to *deliver*, which removes what the broker took.
@@ -71,6 +74,11 @@ class Spool:
             if alone:
                 oldest = sorted(self._files())[:limit]
                 deliver([spooled for file in oldest if (spooled := _read(file)) is not None])
+
+    def _make(self) -> None:
+        if not self._directory.is_dir():
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._directory.chmod(0o1777)  # as /tmp is: a task may run as another user (run_as_user)
 
     def _files(self) -> Iterator[Path]:
         # hidden ones are not written to their end
@@ -88,10 +96,20 @@ class Spool:
                 yield True
 
 
+def _mark_of(record: Record) -> str:
+    """Ends the names of all files with records of one key."""
+    return "-" + hashlib.sha256(str(record.key).encode()).hexdigest()[:8]
+
+
 def _read(file: Path) -> Spooled | None:
     try:
         told = json.loads(file.read_bytes())
+        headers = tuple((key, value.encode()) for key, value in told["headers"])
+        return Spooled(file, Record(told["topic"], told["key"], told["value"].encode(), headers))
     except FileNotFoundError:
         return None
-    headers = tuple((key, value.encode()) for key, value in told["headers"])
-    return Spooled(file, Record(told["topic"], told["key"], told["value"].encode(), headers))
+    except (ValueError, LookupError, TypeError, AttributeError, PermissionError) as error:
+        _log.warning("%s is no spooled record and holds up no other: %s", file, error)
+        with contextlib.suppress(OSError):
+            file.rename(file.with_suffix(".bad"))
+        return None

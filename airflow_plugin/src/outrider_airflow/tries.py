@@ -19,10 +19,10 @@ _NUMBER = re.compile(r"\d+|0x[0-9a-fA-F]+")
 
 
 def started(task_instance: Any) -> tuple[Event, ...]:
-    """The try began. A sensor that is woken to look again has begun before: nothing."""
+    """The try began. One that is woken to look again has begun before: nothing."""
     binding = whose.of_task(task_instance)
     run = _run(task_instance)
-    if binding is None or run is None or reach(task_instance, "_ti_context_from_server.task_reschedule_count"):
+    if binding is None or run is None or _looks_again(task_instance):
         return ()
     task = task_instance.task
     return (
@@ -93,6 +93,13 @@ def _run(task_instance: Any) -> Any:
     return reach(task_instance, "_ti_context_from_server.dag_run") or reach(task_instance, "dag_run")
 
 
+def _looks_again(task_instance: Any) -> bool:
+    """Whether the try was put off before. Airflow puts off any task whose DAG its worker does not know yet, too, and
+    those have not begun; who can put himself off has `_is_sensor`."""
+    put_off = reach(task_instance, "_ti_context_from_server.task_reschedule_count")
+    return bool(put_off and reach(task_instance, "task._is_sensor"))
+
+
 def _declaration(task_instance: Any) -> TaskDeclaration | None:
     """What the rendered task declares; None where that can't be read, which the operator says better than we can."""
     if not declares(task_instance.task):
@@ -119,7 +126,7 @@ def _assets(task_instance: Any, key: TryKey, at: datetime) -> tuple[Event, ...]:
     """
     outlets = reach(task_instance, "task.outlets") or ()
     return tuple(
-        AssetUpdated(task=key, uri=str(outlet.uri), name=str(outlet.name), updated_at=at)
+        AssetUpdated(task=key, uri=str(outlet.uri), name=str(reach(outlet, "name") or outlet.uri), updated_at=at)
         for outlet in outlets
         if reach(outlet, "uri")
     )

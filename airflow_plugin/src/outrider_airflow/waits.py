@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
@@ -12,13 +13,15 @@ from outrider_contracts.http import OutputRequest
 
 from outrider_airflow.attempt import Attempt
 from outrider_airflow.client import StorageClient
-from outrider_airflow.connection import storage_access_async
+from outrider_airflow.connection import StorageAccess, storage_access_async
 from outrider_airflow.declared import declaration
 from outrider_airflow.errors import EnvironmentRefused, EnvironmentUnavailable, InputAwaited
 
 WAITED = "outrider_waited"
 """`next_method` of a task that was deferred until its input may be there."""
-_ONE_LOOK_SECONDS = 10.0
+_ONE_LOOK_SECONDS = 2.0
+_LOOKERS = ThreadPoolExecutor(4, thread_name_prefix="outrider-look")
+"""Looks at a storage that does not answer hold these, and none of the threads that other triggers wait for."""
 _SPARE = timedelta(minutes=2)
 _SHORTEST_PAUSE = timedelta(seconds=30)
 """Airflow 3.3 fails a task that begins again before its executor has told of the process before it."""
@@ -67,9 +70,10 @@ class OutputSealedTrigger(BaseTrigger):
         """Ask until there is an answer."""
         request = OutputRequest.model_validate(self.request)
         ends = None if self.until is None else datetime.fromisoformat(self.until)
+        look = asyncio.get_running_loop().run_in_executor
         try:
-            with StorageClient(await storage_access_async()) as storage:
-                while not await asyncio.to_thread(is_sealed, storage, request):
+            with StorageClient(await self._access()) as storage:
+                while not await look(_LOOKERS, is_sealed, storage, request):
                     if ends is not None and datetime.now(UTC) >= ends:
                         yield _event(sealed=False)
                         return
@@ -78,6 +82,15 @@ class OutputSealedTrigger(BaseTrigger):
             yield _event(sealed=False, refused=str(refusal))
             return
         yield _event(sealed=True)
+
+    async def _access(self) -> StorageAccess:
+        """Where storage is, as soon as Airflow can say."""
+        while True:
+            try:
+                return await storage_access_async()
+            except EnvironmentUnavailable as away:
+                self.log.warning("%s", away)
+            await asyncio.sleep(self.every)
 
 
 def _event(*, sealed: bool, refused: str = "") -> TriggerEvent:

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -84,6 +86,39 @@ def test_a_spool_that_can_not_be_emptied_keeps_its_records(alone: Publisher, tmp
     alone.drain(seconds=0.1)
 
     assert len(spooled(tmp_path)) == 1
+
+
+def test_what_is_said_later_of_the_same_run_does_not_overtake_what_waits(alone: Publisher, tmp_path: Path) -> None:
+    """Though the broker may be back: on a host without a scheduler nobody has emptied the spool yet."""
+    alone.say([fact(1)])
+    alone.settle(0.1)
+    (tmp_path / "spool" / "broker-away").unlink()
+
+    alone.say([fact(1)])
+
+    assert len(spooled(tmp_path)) == 2
+
+
+def test_a_process_that_ends_leaves_what_its_keeper_had_to_say_in_the_spool(
+    nobody_listens: str, tmp_path: Path
+) -> None:
+    """Nobody waits for a broker in a scheduler's hooks; all the same nothing is lost when it stops in order."""
+    script = """
+import sys
+from outrider_airflow import keeper, publisher
+from outrider_airflow.settings import Settings
+from listener.test_publisher import fact
+site = Settings(bootstrap_servers=sys.argv[1], spool_directory=sys.argv[2])
+publisher.settings = lambda: site
+for number in range(5):
+    keeper.say(lambda number=number: [fact(number)], like=None)
+"""
+    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-c", script, nobody_listens, str(tmp_path / "spool")]
+
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=True, timeout=60)
+
+    assert len(spooled(tmp_path)) == 5
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # Airflow forks so, and this is about it

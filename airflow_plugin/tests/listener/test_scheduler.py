@@ -109,10 +109,11 @@ def test_its_graph_is_said_once_per_version_in_chunks_that_fit(large: Any, heard
     """By the keeper, when it comes to it."""
     for _ in range(3):
         listener.on_dag_run_running(dag_run=dag_run(large, "one"))
-    assert [type(event) for event in heard.events] == [RunStarted] * 3
+    assert heard.events == []
 
     keeper._say_waiting(0)
 
+    assert sum(isinstance(event, RunStarted) for event in heard.events) == 3
     graph = [event for event in heard.events if isinstance(event, GraphDeclared)]
     assert keeper._waiting.empty()
     assert len(graph) > 1
@@ -143,5 +144,6 @@ def test_a_broken_listener_that_comes_later_does_not_silence_ours(large: Any, he
 
     with pytest.raises(RuntimeError, match="theirs"):
         manager.hook.on_dag_run_running(dag_run=dag_run(large, "beside"), msg="started")
+    keeper._say_waiting(0)
 
     assert [type(event) for event in heard.events if isinstance(event, RunStarted)] == [RunStarted]

@@ -85,3 +85,40 @@ def test_the_mark_of_an_absent_broker_ends_by_itself(tmp_path: Path, monkeypatch
     long_ago = (tmp_path / "spool" / "broker-away").stat().st_mtime - 31
     os.utime(tmp_path / "spool" / "broker-away", (long_ago, long_ago))
     assert not spool.away()
+
+
+def test_a_file_that_is_no_record_holds_up_no_other(tmp_path: Path) -> None:
+    """It is put aside for people to look at."""
+    spool = Spool(tmp_path)
+    (tmp_path / "00000000000000000001-1-000001.json").write_text("")
+    spool.add(RECORD)
+
+    assert kept(spool) == [RECORD]
+    assert (tmp_path / "00000000000000000001-1-000001.bad").exists()
+
+
+def test_it_knows_the_keys_it_holds(tmp_path: Path) -> None:
+    """What is said later of the same key is not to overtake it."""
+    spool = Spool(tmp_path / "spool")
+    spool.add(RECORD)
+
+    assert spool.holds_any(RECORD)
+    assert not spool.holds_any(Record("topic", "ads/daily/other", b"", ()))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_a_task_of_another_user_may_use_it(tmp_path: Path) -> None:
+    """`run_as_user`: the directory was made by whoever came first."""
+    tmp_path.chmod(0o755)
+    for above in tmp_path.parents[:2]:
+        above.chmod(0o755)
+    Spool(tmp_path / "spool").add(RECORD)
+    if (child := os.fork()) == 0:
+        os.setuid(65534)
+        spool = Spool(tmp_path / "spool")
+        spool.mark_away()
+        spool.add(RECORD)
+        os._exit(0 if spool.away() else 1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert kept(Spool(tmp_path / "spool")) == [RECORD, RECORD]

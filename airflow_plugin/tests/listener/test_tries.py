@@ -1,6 +1,14 @@
 """Facts of tries."""
 
-from outrider_airflow.tries import error_of
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk import Asset
+from outrider_airflow.tries import _assets, _looks_again, error_of
+from outrider_contracts.keys import TryKey
+
+KEY = TryKey(team="ads", dag_id="daily", run_id="r", task_id="load", map_index=-1, try_number=1)
 
 
 def test_an_error_is_told_by_its_class_and_a_fingerprint_never_by_its_words() -> None:
@@ -25,3 +33,24 @@ def test_a_failure_that_the_scheduler_only_has_words_for_is_told_too() -> None:
     assert told is not None
     assert told.error_class == "message"
     assert error_of(None) is None
+
+
+def test_outlets_by_reference_are_assets_too() -> None:
+    """By address it has no name of its own; by name alone nobody here knows the address."""
+    outlets = [Asset("orders", "s3://b/orders"), Asset.ref(uri="s3://b/sums"), Asset.ref(name="orders")]
+    instance = SimpleNamespace(task=SimpleNamespace(outlets=outlets))
+
+    told = _assets(instance, KEY, datetime(2026, 11, 1, tzinfo=UTC))
+
+    assert [(one.name, one.uri) for one in told] == [("orders", "s3://b/orders"), ("s3://b/sums", "s3://b/sums")]
+
+
+@pytest.mark.parametrize(("sensor", "put_off", "again"), [(True, 1, True), (True, 0, False), (False, 1, False)])
+def test_a_try_begins_once_also_where_its_worker_did_not_know_the_dag_yet(
+    sensor: bool, put_off: int, again: bool
+) -> None:
+    """Airflow puts such a try off, whatever it is; who can't put himself off has not begun before."""
+    context = SimpleNamespace(task_reschedule_count=put_off)
+    instance = SimpleNamespace(_ti_context_from_server=context, task=SimpleNamespace(_is_sensor=sensor))
+
+    assert _looks_again(instance) is again

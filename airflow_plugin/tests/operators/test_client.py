@@ -93,6 +93,15 @@ def test_an_error_of_the_service_is_waited_out(storage: StandIn, status: int) ->
         assert client.ensure(ENSURE, within=60).generation == 1
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_the_word_of_a_proxy_on_the_way_is_no_no(storage: StandIn, status: int) -> None:
+    """Only an answer in storage's own form is one."""
+    storage.ready["ensure"] += [(status, {"detail": "default backend"})] * 2
+
+    with StorageClient(storage.access, wait=lambda _: None) as client:
+        assert client.ensure(ENSURE, within=60).generation == 1
+
+
 def test_nobody_there_is_said_after_the_bound(storage: StandIn) -> None:
     """Connection refused at once, again and again, is still waited out up to the bound."""
     nowhere = StorageAccess("http://127.0.0.1:9", storage.access.token_url, "team-ads", "s3cret")

@@ -149,6 +149,20 @@ def test_a_killed_job_is_never_a_success(storage: StandIn) -> None:
     assert storage.versions() == []
 
 
+def test_a_job_killed_while_its_outputs_are_stored_is_no_success(
+    storage: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had ended well; whoever wanted its end did not know."""
+    task = operator(["true"], outputs={"daily": Output()})
+    take = task._take
+    monkeypatch.setattr(task, "_take", lambda *given: (task.on_kill(), take(*given))[1])
+
+    with pytest.raises(JobKilled):
+        execute(task)
+
+    assert storage.seals() == ["failed"]
+
+
 def test_a_missing_output_fails_the_task(storage: StandIn) -> None:
     """Storage has the last word on what a success is."""
     problem = {"code": "output-missing", "message": "'daily' is not stored", "fix": "write it"}

@@ -10,8 +10,9 @@ from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
 from airflow.triggers.base import TriggerEvent
 from operators.running import context, dag, execute, outrider_connection, resume
 from operators.stand_in import Answer, StandIn
-from outrider_airflow import Input, LocalExecutionEnvironmentOperator, OutputSensor
-from outrider_airflow.errors import EnvironmentRefused
+from outrider_airflow import Input, LocalExecutionEnvironmentOperator, OutputSensor, waits
+from outrider_airflow.connection import StorageAccess
+from outrider_airflow.errors import EnvironmentRefused, EnvironmentUnavailable
 from outrider_airflow.waits import WAITED, OutputSealedTrigger
 from outrider_contracts.declarations import InputDeclaration
 from outrider_contracts.http import OutputRequest
@@ -136,6 +137,33 @@ def test_a_sensor_waits_until_it_is_there(storage: StandIn) -> None:
     assert len(asked) == 3
     assert asked[-1]["reader"]["dag_id"] == "daily"
     assert asked[-1]["input"]["dag"] == "flights"
+
+
+def test_while_airflow_gives_no_connection_a_sensor_waits_and_a_task_may_be_retried(
+    storage: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its SDK tells an API server that restarts and a connection that is not there alike."""
+    monkeypatch.delenv("AIRFLOW_CONN_OUTRIDER")
+
+    assert not sensor().poke(context(sensor()))
+    with pytest.raises(EnvironmentUnavailable, match="no connection 'outrider'"):
+        execute(reader())
+
+
+def test_a_trigger_waits_until_airflow_gives_the_connection(storage: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    found = waits.storage_access_async
+
+    async def at_last() -> StorageAccess:
+        asked.append(1)
+        if len(asked) < 3:
+            raise EnvironmentUnavailable("the API server restarts")
+        return await found()
+
+    monkeypatch.setattr(waits, "storage_access_async", at_last)
+
+    assert fired(storage)["sealed"]
+    assert len(asked) == 3
 
 
 def test_a_sensor_may_leave_its_worker_between_two_looks(storage: StandIn) -> None:

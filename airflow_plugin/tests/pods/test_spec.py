@@ -131,7 +131,8 @@ def test_a_job_that_talks_to_the_store_gets_credentials_that_renew_themselves() 
     spec = made(replace(PLAN, mode="uris", stores=False))
 
     token = env(named(spec, "base"))["AWS_CONTAINER_AUTHORIZATION_TOKEN"]
-    assert token == {"secretKeyRef": {"name": "load-x-outrider", "key": "credentials-token"}}
+    assert token["secretKeyRef"]["key"] == "credentials-token"
+    assert token["secretKeyRef"]["name"].startswith("load-x-")
     assert env(named(spec, "outrider-out"))["OUTRIDER_STAGE_CREDENTIALS_PORT"] != "0"
     assert named(spec, "outrider-out")["startupProbe"]["periodSeconds"] == 1
 
@@ -187,8 +188,17 @@ def test_xcom_is_served_by_an_image_the_node_has() -> None:
 
 def test_the_secret_goes_with_the_pod() -> None:
     """Kubernetes removes it together with its owner; its keys hold no slash."""
-    found = secret(pod(), "uid-1", {"token": "t", "sources/raw.json": "{}"})
+    furnished = furnish(pod(), PLAN, base="base")
+    found = secret(furnished, "uid-1", {"token": "t", "sources/raw.json": "{}"})
 
-    assert found["metadata"]["name"] == "load-x-outrider"
+    [volume] = [one for one in furnished["spec"]["volumes"] if one["name"] == "outrider-token"]
+    assert found["metadata"]["name"] == volume["secret"]["secretName"]
     assert found["stringData"] == {"token": "t", "sources.raw.json": "{}"}
     assert [owner["uid"] for owner in found["metadata"]["ownerReferences"]] == ["uid-1"]
+
+
+def test_another_tries_pod_of_the_same_name_has_another_secret() -> None:
+    """The one before may still be there: it goes a little later than its pod."""
+    tries = [furnish(pod(), replace(PLAN, try_number=number), base="base") for number in (1, 2)]
+
+    assert len({secret(one, "uid", {})["metadata"]["name"] for one in tries}) == 2

@@ -12,6 +12,10 @@ def terminated(exit_code: int, message: str | None = None, reason: str = "Error"
     return {"terminated": {"exitCode": exit_code, "reason": reason, **({"message": message} if message else {})}}
 
 
+def _init(name: str) -> dict[str, str]:
+    return {"name": name, **({} if name in ("outrider-in", "own") else {"restartPolicy": "Always"})}
+
+
 def pod(init: dict[str, dict[str, Any]], base: dict[str, Any] | None = None) -> V1Pod:
     def status(name: str, states: dict[str, Any]) -> dict[str, Any]:
         last = states.pop("last", {})
@@ -23,7 +27,7 @@ def pod(init: dict[str, dict[str, Any]], base: dict[str, Any] | None = None) -> 
     return PodGenerator.deserialize_model_dict(
         {
             "metadata": {"name": "p"},
-            "spec": {"initContainers": [{"name": name} for name in init], "containers": [{"name": "base"}]},
+            "spec": {"initContainers": [_init(name) for name in init], "containers": [{"name": "base"}]},
             "status": {
                 "initContainerStatuses": [status(name, dict(states)) for name, states in init.items()],
                 "containerStatuses": [status("base", base or {"waiting": {"reason": "PodInitializing"}})],
@@ -52,10 +56,18 @@ def test_a_sidecar_that_was_never_found_again_tells_what_it_said_last() -> None:
     assert end_of(pod({"outrider-out": lost}), "outrider-out") == Ended("outrider-out", 137, "died")
 
 
-def test_a_sidecar_that_failed_is_no_failed_start() -> None:
-    found = pod({"outrider-in": terminated(0), "outrider-out": terminated(1, "no")}, terminated(0))
+@pytest.mark.parametrize("sidecar", ["outrider-out", "proxy"])
+def test_a_sidecar_that_failed_is_no_failed_start(sidecar: str) -> None:
+    """Neither ours nor the author's, which SIGTERM ends with 143."""
+    found = pod({"outrider-in": terminated(0), sidecar: terminated(143, "no")}, terminated(0))
 
     assert failed_start(found) is None
+
+
+def test_an_authors_init_container_that_failed_is_one() -> None:
+    found = pod({"outrider-in": terminated(0), "own": terminated(2, "no"), "outrider-out": {"waiting": {}}})
+
+    assert failed_start(found) == Ended("own", 2, "no")
 
 
 @pytest.mark.parametrize("state", [{"running": {}}, {"waiting": {"reason": "PodInitializing"}}])

@@ -14,3 +14,14 @@ def riding(start: Start) -> Iterator[Riding]:
     riding = Riding.on(start("topics", "airflow"))
     yield riding
     riding.user.close()
+
+
+@pytest.fixture
+def swept(riding: Riding, start: Start) -> Riding:
+    """Airflow with listener and sweep."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SWEEP_INTERVAL_SECONDS", "1")
+        patch.setenv("SWEEP_GONE_GRACE_SECONDS", "1")
+        patch.setenv("SWEEP_RECHECK_ENDED_SECONDS", "5")
+        start("sweep", "airflow")
+    return riding

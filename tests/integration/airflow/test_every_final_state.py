@@ -8,7 +8,6 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
 from outrider_contracts.airflow import AirflowEvent
 from outrider_local.waiting import wait_until
 
@@ -16,24 +15,12 @@ from tests.integration.airflow.riding import SECONDS, Riding
 from tests.integration.airflow.states.acts import ACTS, await_gate, run_is_marked, times_out
 from tests.integration.airflow.states.generator import GeneratedDag, generate
 from tests.integration.airflow.states.oracle import airflows, told, told_twice
-from tests.integration.conftest import Start
 
 TEAM = "anybody"
 SEED = int(os.environ.get("OUTRIDER_STATES_SEED") or 1)
 TRIGGERERS = "airflow-triggerers"
 TOLD_SECONDS = 90.0
 """An end is left to the listener for ten seconds; the rest is for a busy machine."""
-
-
-@pytest.fixture
-def swept(riding: Riding, start: Start) -> Riding:
-    """Airflow with listener and sweep."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SWEEP_INTERVAL_SECONDS", "1")
-        patch.setenv("SWEEP_GONE_GRACE_SECONDS", "1")
-        patch.setenv("SWEEP_RECHECK_ENDED_SECONDS", "5")
-        start("sweep", "airflow")
-    return riding
 
 
 def test_the_last_word_told_is_what_airflow_holds(swept: Riding) -> None:

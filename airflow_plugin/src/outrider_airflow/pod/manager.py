@@ -7,7 +7,12 @@ from typing import Any
 
 from airflow.providers.cncf.kubernetes.callbacks import KubernetesPodOperatorCallback
 from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import PodLaunchFailedException, generic_api_retry
-from airflow.providers.cncf.kubernetes.utils.pod_manager import PodLogsConsumer, PodManager, PodPhase
+from airflow.providers.cncf.kubernetes.utils.pod_manager import (
+    PodLogsConsumer,
+    PodManager,
+    PodPhase,
+    detect_pod_terminate_early_issues,
+)
 from airflow.providers.cncf.kubernetes.utils.xcom_sidecar import PodDefaults
 from kubernetes import client
 from kubernetes.client.rest import ApiException
@@ -17,6 +22,7 @@ from outrider_airflow.pod import spec
 from outrider_airflow.pod.stagers import IN, OUT, end_of, failed_start, stuck_stager
 
 _LINES = 200
+_LOOK_SECONDS = 1.0
 _KUBELET_LEARNS = (1, 2, 4, 8)
 """Seconds to wait between looks."""
 
@@ -85,11 +91,18 @@ class EnvironmentPodManager(PodManager):
     def await_pod_completion(
         self, pod: client.V1Pod, istio_enabled: bool = False, container_name: str = "base", do_xcom_push: bool = False
     ) -> client.V1Pod:
-        """Wait until the outputs are stored, also where Airflow would be content with the job's end."""
-        remote = super().await_pod_completion(pod, istio_enabled, container_name, do_xcom_push)
-        while remote.status.phase not in PodPhase.terminal_states and self._is_storing(remote, container_name):
-            remote = super().await_pod_completion(pod, container_name=container_name)
-        return remote
+        """Wait until the outputs are stored, also where Airflow would be content with the job's end; but not for an
+        author's sidecar that takes the rest of the time which the pod has for its uploads."""
+        hasty = istio_enabled or do_xcom_push
+        while True:
+            remote = self.read_pod(pod)
+            if remote.status.phase in PodPhase.terminal_states or detect_pod_terminate_early_issues(remote):
+                return remote
+            if end_of(remote, container_name) is not None and (
+                end_of(remote, OUT) is not None or (hasty and not self._is_storing(remote, container_name))
+            ):
+                return remote
+            time.sleep(_LOOK_SECONDS)
 
     def get_init_container_names(self, pod: client.V1Pod) -> list[str]:
         """The author's own: the sidecar is an init container by name only and ends last, ours are told anyway."""

@@ -21,15 +21,16 @@ from outrider_contracts.names import JOB_ACCOUNT, DerivedNames
 
 from outrider_airflow.attempt import Attempt
 from outrider_airflow.client import StorageClient
+from outrider_airflow.connection import StorageAccess
 from outrider_airflow.declared import declaration
-from outrider_airflow.errors import EnvironmentRefused, JobFailed, JobKilled, OutputNotStored
+from outrider_airflow.errors import EnvironmentRefused, JobFailed, OutputNotStored
 from outrider_airflow.mixin import ExecutionEnvironmentMixin
 from outrider_airflow.parameters import job_params
 from outrider_airflow.pod import spec
 from outrider_airflow.pod.given import Given, given
 from outrider_airflow.pod.manager import EnvironmentPodManager
 from outrider_airflow.pod.offline import NoCluster, sketch
-from outrider_airflow.pod.outcome import error_of, in_the_stagers_words, not_started
+from outrider_airflow.pod.outcome import error_of, in_the_stagers_words, judged, not_started
 from outrider_airflow.pod.plan import RUN_STARTED_AT, TRY
 from outrider_airflow.pod.stagers import IN, OUT, Ended, end_of, failed_start
 from outrider_airflow.pod.trigger import EnvironmentPodTrigger
@@ -75,7 +76,8 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
         super().__init__(log_pod_spec_on_failure=log_pod_spec_on_failure, **kwargs)
         self.workspace = dict(workspace or {})
         self.stage_in_timeout, self.upload_timeout = stage_in_timeout, upload_timeout
-        self.termination_grace_period = self._kill_grace = termination_grace_period or _KILL_GRACE_SECONDS
+        grace = _KILL_GRACE_SECONDS if termination_grace_period is None else termination_grace_period
+        self.termination_grace_period = self._kill_grace = grace
         self.startup_timeout_seconds += int(parse_duration(stage_in_timeout).total_seconds())
         self._upload_seconds = int(parse_duration(upload_timeout).total_seconds())
         self._given: Given | None = None
@@ -108,15 +110,20 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
                 self.log.info("Going on with pod %s of try %d", pod.metadata.name, earlier.task.try_number)
                 self._adopted = self.pod = self.pod_request_obj = pod
                 self._keep(context, pod, earlier)
-                return self._known(earlier, storage), environment
+                return self._known(earlier, storage.access), environment
         attempt, environment = super().begin(attempt, storage, context)
-        return self._known(attempt, storage), environment
+        return self._known(attempt, storage.access), environment
 
-    def resumed(self, attempt: Attempt, context: Context) -> Attempt:
+    def resumed(self, attempt: Attempt, access: StorageAccess, context: Context) -> Attempt:
         """The try of the pod that was waited for."""
         store = context.get("task_state_store")
         kept = None if store is None else store.get(_TRY)
-        return attempt.of_try(kept) if isinstance(kept, int) else attempt
+        return self._known(attempt.of_try(kept) if isinstance(kept, int) else attempt, access)
+
+    @property
+    def was_killed(self) -> bool:
+        """As Airflow's operator notes."""
+        return bool(self._killed)
 
     def enrich(self, environment: Environment, attempt: Attempt, storage: StorageClient, context: Context) -> None:
         """Work out what the pod is given; its stagers get a token of their own."""
@@ -134,13 +141,6 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
             workspace=self.workspace.get("size"),
             site=settings(),
         )
-
-    def run_in(self, environment: Environment, attempt: Attempt, storage: StorageClient, context: Context) -> Any:
-        """Run the pod and wait until its outputs are stored."""
-        result = super().run_in(environment, attempt, storage, context)
-        if self._killed:
-            raise JobKilled("the job was ended from outside; nothing of it is kept")
-        return result
 
     def execute(self, context: Context) -> Any:
         """As the mixin says; a missing output is told in the words of what should have stored it."""
@@ -220,7 +220,7 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
         if self._killed or not remote_pod:
             super().cleanup(pod, remote_pod, xcom_result, context)
             return
-        seen = self._seen(remote_pod)
+        seen = judged(self._seen(remote_pod), self.base_container_name)
         why = self._what_happened(seen)
         try:
             super().cleanup(pod, seen, xcom_result, context)
@@ -283,10 +283,9 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
             if self.durable:
                 self._persist_pod_identity_to_task_state_store(context, pod)
 
-    def _known(self, attempt: Attempt, storage: StorageClient) -> Attempt:
+    def _known(self, attempt: Attempt, access: StorageAccess) -> Attempt:
         """Remember whose pod it is, for the moment somebody kills it: then there is no time to look anything up."""
         self._team = attempt.task.team
-        access = storage.access
 
         def revoke() -> None:
             with StorageClient(access, attempt.traceparent) as own:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from airflow.providers.cncf.kubernetes.utils.pod_manager import PodPhase
 from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import V1Pod
 
@@ -21,6 +22,14 @@ def error_of(pod: V1Pod, base: str, last_lines: Callable[[], list[str]]) -> Airf
     if job is not None and stored is not None and stored.exit_code != 0:
         return OutputNotStored(told(stored))
     return None
+
+
+def judged(pod: V1Pod, base: str) -> V1Pod:
+    """The pod with the phase it will have: its job and its stager have ended, an author's sidecar may take its time."""
+    job, phase = end_of(pod, base), pod.status.phase
+    if job is not None and end_of(pod, OUT) is not None and phase not in PodPhase.terminal_states:
+        pod.status.phase = PodPhase.FAILED if job.exit_code else PodPhase.SUCCEEDED
+    return pod
 
 
 def not_started(ended: Ended) -> AirflowException:

@@ -1,8 +1,10 @@
 """What a try adds to its pod, decided before any pod is looked at. Pure."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import Any
 
 from outrider_contracts.declarations import Mode
 
@@ -54,9 +56,12 @@ class PodPlan:
         return self.serves_credentials or self.stores
 
 
-def secret_name(pod_name: str) -> str:
-    """The Secret that belongs to the pod and goes with it."""
-    return f"{pod_name}-outrider"
+def secret_name(metadata: Mapping[str, Any]) -> str:
+    """The Secret that belongs to the pod with this metadata and goes with it, if a little later: pods of other tries
+    may have had the same name."""
+    annotations = metadata["annotations"]
+    tried = f"{annotations[RUN_STARTED_AT]} {annotations[TRY]}"
+    return f"{metadata['name']}-{hashlib.sha256(tried.encode()).hexdigest()[:8]}"
 
 
 def secret_key(path: str) -> str:

@@ -36,9 +36,9 @@ def furnish(pod: Manifest, plan: PodPlan, *, base: str, service_account: str | N
     if service_account:
         spec.setdefault("serviceAccountName", service_account)
     _share(spec, plan.workspace)
-    _tell(job, plan, secret_name(metadata["name"]))
-    _add_stagers(spec, plan, secret_name(metadata["name"]), _identity(job))
-    _connect(spec, job, plan, secret_name(metadata["name"]))
+    _tell(job, plan, secret_name(metadata))
+    _add_stagers(spec, plan, secret_name(metadata), _identity(job))
+    _connect(spec, job, plan, secret_name(metadata))
     _ask_for_room(job, plan.workspace)
     _restrict(spec, plan.unix_id)
     return made
@@ -61,7 +61,7 @@ def secret(pod: Manifest, uid: str, files: Mapping[str, str]) -> Manifest:
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {
-            "name": secret_name(metadata["name"]),
+            "name": secret_name(metadata),
             "namespace": metadata["namespace"],
             "labels": {"app.kubernetes.io/managed-by": "outrider", "app.kubernetes.io/component": "stager"},
             "ownerReferences": [owner],

@@ -95,10 +95,11 @@ def end_of(pod: Any, container: str) -> Ended | None:
 
 
 def failed_start(pod: Any) -> Ended | None:
-    """The init container because of which the job never started, None where there is none."""
+    """The init container because of which the job never started, None where there is none. A sidecar is none: however
+    it ends, Kubernetes starts it again or has ended it itself."""
     for container in pod.spec.init_containers or ():
-        ended = end_of(pod, container.name)
-        if ended is not None and ended.exit_code != 0 and container.name != OUT:
+        ended = None if container.restart_policy == "Always" else end_of(pod, container.name)
+        if ended is not None and ended.exit_code != 0:
             return ended
     return None
 

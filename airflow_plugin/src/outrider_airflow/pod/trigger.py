@@ -31,7 +31,7 @@ class EnvironmentPodTrigger(KubernetesPodTrigger):
             return state
         stores = any(container.name == OUT for container in pod.spec.init_containers or ())
         others_ended = all(end_of(pod, container.name) is not None for container in pod.spec.containers)
-        return ContainerState.RUNNING if stores and others_ended else state
+        return ContainerState.RUNNING if stores and others_ended and end_of(pod, OUT) is None else state
 
     @cached_property
     def pod_manager(self) -> AsyncPodManager:

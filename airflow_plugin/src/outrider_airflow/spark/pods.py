@@ -39,7 +39,7 @@ def driver(pod: Manifest, arguments: Sequence[str], *, base: str, api_url: str, 
         {"name": _ACCOUNT, "mountPath": _ACCOUNT_DIRECTORY, "readOnly": True},
     ]
     item = {"key": secret_key(TEMPLATE_FILE), "path": TEMPLATE}
-    source = {"secretName": secret_name(metadata["name"]), "items": [item], "defaultMode": 0o440}
+    source = {"secretName": secret_name(metadata), "items": [item], "defaultMode": 0o440}
     spec["volumes"] = [*spec.get("volumes", ()), {"name": _FILES, "secret": source}, _account()]
     if api_address:
         known = {"ip": api_address, "hostnames": [urlsplit(api_url).hostname]}

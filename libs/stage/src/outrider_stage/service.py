@@ -71,18 +71,21 @@ class StorageService:
             with self._http.open(request, timeout=_ONE_ANSWER) as answer:
                 return kind.model_validate_json(answer.read())
         except urllib.error.HTTPError as error:
-            reason = _reason(error.read())
-            if error.code in (401, 403, 404, 409):
+            body = error.read()
+            reason = _reason(body)
+            if reason is not None and error.code in (401, 403, 404, 409):
                 raise Revoked(reason) from None
-            raise StoreUnavailable(f"{url} answered {error.code}: {reason}") from None
+            told = reason or body.decode(errors="replace")[:200]
+            raise StoreUnavailable(f"{url} answered {error.code}: {told}") from None
         except (OSError, http.client.HTTPException) as error:
             raise StoreUnavailable(f"{url} cannot be reached ({error})") from error
         except ValueError as error:
             raise StoreUnavailable(f"{url} answered something else") from error
 
 
-def _reason(body: bytes) -> str:
+def _reason(body: bytes) -> str | None:
+    """Storage's own word; None where something on the way answered."""
     try:
         return str(json.loads(body)["error"]["message"])
     except (ValueError, KeyError, TypeError):
-        return body.decode(errors="replace")[:200]
+        return None

@@ -1,0 +1,71 @@
+"""When a pod is over, and how it ended, where an author's own containers take their time."""
+
+from typing import Any, cast
+
+import pytest
+from airflow.providers.cncf.kubernetes.triggers.pod import ContainerState
+from kubernetes.client import CoreV1Api, V1Pod
+from outrider_airflow.pod import manager as module
+from outrider_airflow.pod.manager import EnvironmentPodManager
+from outrider_airflow.pod.outcome import error_of, judged
+from outrider_airflow.pod.trigger import EnvironmentPodTrigger
+from pods.test_stagers import pod, terminated
+
+RUNNING: dict[str, Any] = {"running": {}}
+
+
+def seen(*, base: dict[str, Any], out: dict[str, Any], proxy: dict[str, Any], phase: str = "Running") -> V1Pod:
+    found = pod({"outrider-in": terminated(0), "proxy": proxy, "outrider-out": out}, base)
+    found.status.phase = phase
+    return found
+
+
+class Looks(EnvironmentPodManager):
+    """Is shown one pod after the other."""
+
+    def __init__(self, *pods: V1Pod) -> None:
+        super().__init__(cast("CoreV1Api", None), [], files=dict, kill_grace=30)
+        self.left = list(pods)
+
+    def read_pod(self, pod: V1Pod) -> V1Pod:
+        return self.left.pop(0)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.0)
+
+
+STORING = {"base": terminated(0), "out": RUNNING, "proxy": RUNNING}
+STORED = {"base": terminated(0), "out": terminated(0), "proxy": RUNNING}
+
+
+def test_outputs_are_waited_for_and_a_sidecar_that_will_not_end_is_not() -> None:
+    """It has as long as an upload may take, for that is what the pod has."""
+    looks = Looks(seen(base=RUNNING, out=RUNNING, proxy=RUNNING), seen(**STORING), seen(**STORED), seen(**STORED))
+
+    looks.await_pod_completion(V1Pod())
+
+    assert len(looks.left) == 1
+
+
+def test_the_trigger_fires_when_the_outputs_are_stored() -> None:
+    trigger = EnvironmentPodTrigger.__new__(EnvironmentPodTrigger)
+    trigger.base_container_name = "base"
+
+    assert trigger.define_pod_container_state(seen(**STORING)) == ContainerState.RUNNING
+    assert trigger.define_pod_container_state(seen(**STORED)) == ContainerState.TERMINATED
+
+
+@pytest.mark.parametrize(("exit_code", "phase"), [(0, "Succeeded"), (3, "Failed")])
+def test_such_a_pod_is_judged_by_its_job(exit_code: int, phase: str) -> None:
+    """Its phase says that it runs."""
+    found = seen(base=terminated(exit_code), out=terminated(0), proxy=RUNNING)
+
+    assert judged(found, "base").status.phase == phase
+
+
+def test_a_sidecar_that_sigterm_ended_is_no_failure() -> None:
+    found = seen(base=terminated(0), out=terminated(0), proxy=terminated(143), phase="Succeeded")
+
+    assert error_of(found, "base", list) is None
