@@ -52,6 +52,18 @@ def plan_edges(
     return tuple(edges)
 
 
+def check_volumes(declared: Mapping[str, TaskDeclaration], team: str) -> None:
+    """Raise DeclarationRefused for an input of another team than *team* in a task that works on the shared volume."""
+    for consumer, told in sorted(declared.items()):
+        for name, source in sorted(told.inputs.items()) if told.volume else ():
+            if source.team not in (None, team):
+                raise DeclarationRefused(
+                    f'task {consumer!r}, input {name!r}: with mode="volume" team {team}\'s own directory is mounted, '
+                    f"and no output of team {source.team} lies there. Leave the input out; teams whose data lies on a "
+                    "shared volume hand it to others by a connection (destinations=, sources=)."
+                )
+
+
 def _check(
     where: str,
     task: str,

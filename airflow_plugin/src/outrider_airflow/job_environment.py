@@ -21,7 +21,7 @@ def document(
     sources: Mapping[str, Path],
     destinations: Mapping[str, Path],
 ) -> EnvironmentDocument:
-    """The document of one try: directories in `files` mode, URIs in `uris` mode."""
+    """The document of one try: directories, or URIs in `uris` mode."""
     task, store = environment.task, environment.store
     if environment.mode == "files":
         inputs = {
@@ -30,8 +30,9 @@ def document(
         }
         outputs = {name: str(layout.output(name)) for name in environment.outputs}
     else:
-        inputs = {name: [store.uri(version.path) for version in each] for name, each in environment.inputs.items()}
-        outputs = {name: store.uri(place.path) for name, place in environment.outputs.items()}
+        spell = store.directory if environment.mode == "volume" else store.uri
+        inputs = {name: [spell(version.path) for version in each] for name, each in environment.inputs.items()}
+        outputs = {name: spell(place.path) for name, place in environment.outputs.items()}
     return EnvironmentDocument(
         team=task.team,
         dag_id=task.dag_id,
@@ -64,8 +65,9 @@ def _formats(environment: Environment) -> dict[str, dict[str, str]]:
 def variables(told: EnvironmentDocument, layout: Layout, file: Path) -> dict[str, str]:
     """The `OUTRIDER_…` variables.
 
-    `OUTRIDER_INPUT_<NAME>` is the input's directory (parts of a mapped producer lie in it as `m0/`, `m1/` …), or its
-    URIs separated by spaces. Params that are no scalars stand in the document only; None stands nowhere.
+    `OUTRIDER_INPUT_<NAME>` is the input's directory (parts of a mapped producer lie in it as `m0/`, `m1/` …), or the
+    URIs, or directories of a volume, of its parts, separated by spaces. Params that are no scalars stand in the
+    document only; None stands nowhere.
     """
     inputs = {
         name: str(layout.input(name)) if told.mode == "files" else " ".join(parts)

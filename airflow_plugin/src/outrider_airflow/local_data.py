@@ -1,5 +1,6 @@
-"""How a local job gets at its data: files carried by the stage library, or addresses and credentials of its own."""
+"""How a local job gets at its data: files carried by the stage library, or the volume, or addresses and credentials."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -37,6 +38,8 @@ class LocalData:
 
     def bring(self) -> dict[str, int]:
         """Lay the inputs out, if they are files. Gives bytes per input. Raises InputNotStaged."""
+        if self._environment.store.kind == "directory":
+            self._require_volume()
         if self._environment.mode != "files" or not (self._environment.inputs or self._environment.outputs):
             return {}
         try:
@@ -53,6 +56,17 @@ class LocalData:
         except (StageOutputNotStored, StoreUnavailable) as error:
             raise OutputNotStored(str(error)) from error
 
+    def _require_volume(self) -> None:
+        """What storage has made has to be there: else all that is written would lie on this worker's own disk."""
+        given, store = self._environment, self._environment.store
+        paths = [place.path for place in given.outputs.values()]
+        paths += [version.path for versions in given.inputs.values() for version in versions]
+        if missing := [path for path in paths if not os.path.isdir(store.directory(path))]:
+            raise InputNotStaged(
+                f"{store.directory(missing[0])} is not there: this worker does not have the shared volume at "
+                f"{store.root}. Fix: mount it there, or say in airflow.cfg where it is: [outrider] volume_root"
+            )
+
     @cached_property
     def _store(self) -> Store:
         """Opened when first needed, and once: the SDK's client costs 0.1 s."""
@@ -62,7 +76,7 @@ class LocalData:
     def access(self) -> Iterator[dict[str, str]]:
         """Variables by which any AWS SDK finds the store and credentials that renew themselves; none for files."""
         store = self._environment.store
-        if self._environment.mode == "files" or store.kind != "s3":
+        if self._environment.mode != "uris" or store.kind != "s3":
             yield {}
             return
         with serve_credentials(self._credentials) as variables:

@@ -32,7 +32,8 @@ class ExecutionEnvironmentMixin(BaseOperator):
     :param outputs: what it writes: name -> `Output`
     :param sources: outside systems it reads, through the team's connections: name -> `Source`
     :param destinations: outside systems it writes to, likewise
-    :param mode: "files" (plain directories, no credentials in the job) or "uris" (the job talks to the store itself)
+    :param mode: "files" (plain directories, no credentials in the job), "uris" (the job talks to the store itself) or
+        "volume" (plain directories of the team's shared volume, nothing is copied; for teams that have one)
     """
 
     _is_sensor = True  # without it the scheduler asks no put-off task when to start again, and starts it at once

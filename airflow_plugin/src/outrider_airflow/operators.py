@@ -71,6 +71,7 @@ class LocalExecutionEnvironmentOperator(ExecutionEnvironmentMixin):
 
     def run_in(self, environment: Environment, attempt: Attempt, storage: StorageClient, context: Context) -> None:
         """Lay the job's directory out, run it there, store what it wrote; a failed job's outputs are stored too."""
+        environment = _here(environment, settings().volume_root)
         with workplace(Path(settings().work_directory or tempfile.gettempdir())) as home:
             layout = Layout(home)
             credentials = RenewedCredentials(
@@ -140,6 +141,13 @@ class LocalExecutionEnvironmentOperator(ExecutionEnvironmentMixin):
         for name, manifest in stored.items():
             self.log.info("Output %s: %d files, %d bytes", name, len(manifest.files), manifest.size)
         return bool(stored)
+
+
+def _here(environment: Environment, volume_root: str) -> Environment:
+    """The environment as this worker finds it, where it has the shared volume elsewhere than storage has."""
+    if not volume_root or environment.store.kind != "directory":
+        return environment
+    return environment.model_copy(update={"store": environment.store.model_copy(update={"root": volume_root})})
 
 
 def _how(exit_code: int) -> str:

@@ -3,9 +3,12 @@
 They run where a DAG's file is read, in the author's process: a help, not a boundary.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.policies import hookimpl
+
+if TYPE_CHECKING:
+    from outrider_airflow.team import Binding
 
 
 @hookimpl
@@ -17,13 +20,15 @@ def dag_policy(dag: Any) -> None:
     if not tasks:
         return
     from outrider_airflow.declared import declaration
-    from outrider_airflow.dependencies import plan_edges
+    from outrider_airflow.dependencies import check_volumes, plan_edges
     from outrider_airflow.output_assets import may_tell
 
     try:
         declared = {task_id: declaration(task) for task_id, task in tasks.items()}
         downstream = {each.task_id: frozenset(each.downstream_task_ids) for each in dag.tasks}
         edges = plan_edges(declared, downstream, dag_id=dag.dag_id)
+        if binding := _bound(dag):
+            check_volumes(declared, binding.team)
     except ValueError as error:
         raise _violation(f"DAG {dag.dag_id!r}, {error}") from None
     for edge in edges:
@@ -49,12 +54,10 @@ def pod_mutation_hook(pod: Any) -> None:
 
 def _fence(dag: Any) -> None:
     """What a team's tasks may name; only where the platform says whose the DAG is."""
-    from outrider_airflow import bundles, fenced, whose
+    from outrider_airflow import bundles, fenced
     from outrider_airflow.settings import settings
-    from outrider_airflow.team import bound
 
-    site = settings()
-    binding = bound(whose.of_file(dag.fileloc, dag.tags), whose.rules(site))
+    site, binding = settings(), _bound(dag)
     if binding is None:
         return
     teams = frozenset(bundles.teams_by_bundle(site.bundles_file).values())
@@ -62,6 +65,15 @@ def _fence(dag: Any) -> None:
         fenced.fence_tasks(dag.tasks, binding.team, teams, pods=site.team_namespaces)
     except ValueError as error:
         raise _violation(f"DAG {dag.dag_id!r}, {error}") from None
+
+
+def _bound(dag: Any) -> "Binding | None":
+    """Whose the DAG is, where the platform says so."""
+    from outrider_airflow import whose
+    from outrider_airflow.settings import settings
+    from outrider_airflow.team import bound
+
+    return bound(whose.of_file(dag.fileloc, dag.tags), whose.rules(settings()))
 
 
 def _declaring(dag: Any) -> dict[str, Any]:

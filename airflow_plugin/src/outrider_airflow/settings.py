@@ -38,6 +38,8 @@ class Settings:
     """How long an environment task waits for storage before it fails and may be retried."""
     work_directory: str = ""
     """Where local jobs get their directories; empty: the system's place for temporary files."""
+    volume_root: str = ""
+    """Where workers have the shared volume, with a directory per team in it; empty: where storage has it."""
 
     tabs_client_id: str = "airflow-api"
     """The API server's client at the token endpoint: a viewer of the platform."""

@@ -29,6 +29,8 @@ class StandIn:
         self.tokens = 0
         self.traces: list[str | None] = []
         self.mode: Mode = "files"
+        self.makes_directories = True
+        """As storage does on a volume that is the worker's too."""
 
     @property
     def access(self) -> StorageAccess:
@@ -87,6 +89,9 @@ class StandIn:
     def _ensure(self, asked: dict[str, Any]) -> dict[str, Any]:
         request = EnsureRequest.model_validate(asked)
         where = place(request.task.task, request.logical_date)
+        outputs = {name: OutputPlace(path=generation_path(where, name, 1)) for name in request.declaration.outputs}
+        for output in outputs.values() if self.makes_directories else ():
+            (self.store / output.path).mkdir(parents=True, exist_ok=True)
         environment = Environment(
             task=request.task,
             run_started_at=request.run_started_at,
@@ -95,7 +100,7 @@ class StandIn:
             mode=self.mode,
             store=StoreAddress(kind="directory", root=str(self.store)),
             inputs={name: self.inputs[name] for name in request.declaration.inputs if name in self.inputs},
-            outputs={name: OutputPlace(path=generation_path(where, name, 1)) for name in request.declaration.outputs},
+            outputs=outputs,
         )
         return environment.model_dump(mode="json")
 

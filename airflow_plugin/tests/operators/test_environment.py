@@ -13,6 +13,7 @@ from outrider_stage import Layout
 
 TASK = TaskKey(team="ads", dag_id="daily", run_id="r", task_id="load")
 S3 = StoreAddress(kind="s3", bucket="outrider")
+VOLUME = StoreAddress(kind="directory", root="/mnt/outrider/")
 
 
 def part(map_index: int) -> InputVersion:
@@ -21,18 +22,22 @@ def part(map_index: int) -> InputVersion:
     return InputVersion(version=key, path=f"ads/daily/extract/x/m{map_index}/orders/g2/", format="parquet")
 
 
-def told(mode: Mode, logical_date: datetime | None = None, **params: object) -> dict[str, str]:
-    return variables(written(mode, logical_date, **params), Layout(Path("/job")), Path("/job/environment.json"))
+def told(
+    mode: Mode, logical_date: datetime | None = None, store: StoreAddress = S3, **params: object
+) -> dict[str, str]:
+    return variables(written(mode, logical_date, store, **params), Layout(Path("/job")), Path("/job/environment.json"))
 
 
-def written(mode: Mode, logical_date: datetime | None = None, **params: object) -> EnvironmentDocument:
+def written(
+    mode: Mode, logical_date: datetime | None = None, store: StoreAddress = S3, **params: object
+) -> EnvironmentDocument:
     environment = Environment(
         task=TASK.attempt(2),
         run_started_at=datetime(2026, 11, 1, tzinfo=UTC),
         generation=3,
         place="ads/daily/load/x",
         mode=mode,
-        store=S3,
+        store=store,
         inputs={"orders": (part(0), part(1)), "none-yet": ()},
         outputs={"daily": OutputPlace(path="ads/daily/load/x/daily/g3/", format="csv")},
     )
@@ -62,6 +67,16 @@ def test_uris_are_the_stores_own() -> None:
     assert said["OUTRIDER_OUTPUT_DAILY"] == "s3://outrider/ads/daily/load/x/daily/g3/"
 
 
+def test_on_a_volume_they_are_directories_where_they_lie() -> None:
+    """Nothing is carried, so the parts of a mapped producer stay apart."""
+    said = told("volume", store=VOLUME)
+
+    assert said["OUTRIDER_INPUT_ORDERS"].split() == [
+        f"/mnt/outrider/ads/daily/extract/x/m{n}/orders/g2" for n in (0, 1)
+    ]
+    assert said["OUTRIDER_OUTPUT_DAILY"] == "/mnt/outrider/ads/daily/load/x/daily/g3"
+
+
 def test_the_task_is_told_who_it_is() -> None:
     """Enough to log by, or to be idempotent by."""
     said = told("files", logical_date=datetime(2026, 11, 1, tzinfo=UTC))
@@ -75,7 +90,7 @@ def test_the_task_is_told_who_it_is() -> None:
 
 def test_params_that_are_scalars_are_variables() -> None:
     """As a shell would write them; the rest stands in the document, None nowhere."""
-    said = told("files", None, **{"airport": "JFK", "top-n": 3, "rate": 0.5, "dry": False, "list": [1], "no": None})
+    said = told("files", None, S3, **{"airport": "JFK", "top-n": 3, "rate": 0.5, "dry": False, "list": [1], "no": None})
 
     assert {name: value for name, value in said.items() if "PARAM" in name} == {
         "OUTRIDER_PARAM_AIRPORT": "JFK",

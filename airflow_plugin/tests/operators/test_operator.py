@@ -13,7 +13,8 @@ from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout, Tas
 from operators.running import NOW, context, execute, outrider_connection
 from operators.stand_in import StandIn
 from outrider_airflow import Input, LocalExecutionEnvironmentOperator, Output, Source
-from outrider_airflow.errors import EnvironmentRefused, JobFailed, JobKilled, OutputNotStored
+from outrider_airflow.errors import EnvironmentRefused, InputNotStaged, JobFailed, JobKilled, OutputNotStored
+from outrider_contracts.declarations import Mode
 from outrider_contracts.environments import InputVersion, VersionKey
 from outrider_contracts.keys import TaskKey
 from outrider_contracts.places import generation_path, place
@@ -257,6 +258,30 @@ def test_uris_mode_leaves_the_data_where_it_is(storage: StandIn) -> None:
     assert storage.seals() == ["success"]
 
 
+def test_volume_mode_works_on_the_team_s_directory_itself(storage: StandIn, heard: Callable[[], list[str]]) -> None:
+    """Nothing is copied and no manifest written: storage takes stock at the seal."""
+    storage.mode = "volume"
+    place = storage.store / "ads/daily/load/20261101T000000.000000Z/total/g1"
+    script = "echo 5 > $OUTRIDER_OUTPUT_TOTAL/n; echo at $OUTRIDER_OUTPUT_TOTAL; env | grep ^AWS_ || echo no keys"
+    task = operator(script, mode="volume", outputs={"total": Output()})
+
+    execute(task)
+
+    assert (place / "n").read_text() == "5\n"
+    assert storage.versions() == []
+    assert [f"at {place}", "no keys"] == [line for line in heard() if line.startswith(("at ", "no "))]
+    assert storage.seals() == ["success"]
+
+
+@pytest.mark.parametrize("mode", ["volume", "files"])
+def test_a_worker_without_the_volume_says_so(storage: StandIn, mode: Mode) -> None:
+    """Whatever was written to the worker's own disk would be lost."""
+    storage.mode, storage.makes_directories = mode, False
+
+    with pytest.raises(InputNotStaged, match=r"does not have the shared volume.*\[outrider\] volume_root"):
+        execute(operator(["true"], mode=mode, outputs={"total": Output()}))
+
+
 def test_a_timeout_is_sealed_as_failed(storage: StandIn) -> None:
     """Airflow raises it in the midst of `execute`; it is no Exception."""
     task = operator(["echo", "now"])
@@ -310,7 +335,7 @@ def test_a_failed_trigger_is_sealed_as_failed(storage: StandIn) -> None:
     [
         ({"outputs": {"daily": Output(retention="soon")}}, "is no duration"),
         ({"inputs": {"x y": Input(task="a", output="b")}}, "is no name"),
-        ({"mode": "volumes"}, "mode"),
+        ({"mode": "volumes"}, "mode: it is 'files', 'uris' or 'volume'"),
         ({"env": {"OUTRIDER_TEAM": "news"}}, "may not set 'OUTRIDER_TEAM'"),
         ({"outputs": {"a-b": Output(), "a_b": Output()}}, "would share the variable"),
     ],

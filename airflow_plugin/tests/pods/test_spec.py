@@ -71,6 +71,38 @@ def test_all_containers_share_the_directory_but_airflows_own() -> None:
     assert "volumeMounts" not in named(spec, "airflow-xcom-sidecar")
 
 
+VOLUME = replace(PLAN, mode="volume", stores=False, volume_of="ads")
+
+
+def mounted(spec: dict[str, Any], volume: str) -> dict[str, str]:
+    """Who has the volume, and where."""
+    return {
+        container["name"]: mount["mountPath"]
+        for container in (*spec["initContainers"], *spec["containers"])
+        for mount in container.get("volumeMounts", ())
+        if mount["name"] == volume
+    }
+
+
+def test_a_job_on_the_volume_has_the_team_s_directory_and_nothing_beside_it() -> None:
+    """There is nothing to carry: no sidecar, and the stager that writes its document never sees the volume."""
+    own = [{"name": "base"}, {"name": "side"}, {"name": "airflow-xcom-sidecar"}]
+    spec = made(VOLUME, initContainers=[{"name": "mine"}], containers=own)
+
+    claims = [volume["persistentVolumeClaim"] for volume in spec["volumes"] if volume["name"] == "outrider-volume"]
+    assert claims == [{"claimName": "outrider-volume"}]
+    assert mounted(spec, "outrider-volume") == dict.fromkeys(("mine", "base", "side"), "/mnt/outrider/ads")
+    assert [one["name"] for one in spec["initContainers"]] == ["outrider-in", "mine"]
+    assert spec["securityContext"]["fsGroupChangePolicy"] == "OnRootMismatch"
+
+
+def test_files_of_a_team_on_the_volume_are_carried_by_stagers_alone() -> None:
+    """As from S3, the job finds plain directories of its own, and no other task's data."""
+    spec = made(replace(PLAN, volume_of="ads"))
+
+    assert mounted(spec, "outrider-volume") == dict.fromkeys(("outrider-in", "outrider-out"), "/mnt/outrider/ads")
+
+
 def test_the_pod_has_the_time_an_upload_takes() -> None:
     """The kubelet waits for the sidecar as long as the pod's own grace is; the sidecar gives up before."""
     spec = made(replace(PLAN, upload_seconds=100))

@@ -14,8 +14,10 @@ from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 from airflow.sdk import DAG, BaseOperator
 from airflow.settings import pod_mutation_hook
 from kubernetes.client import models as k8s
+from outrider_airflow import Input, LocalExecutionEnvironmentOperator
 from outrider_airflow.policies import dag_policy
 from outrider_airflow.settings import settings
+from outrider_contracts.declarations import Mode
 
 TEAM = "outrider-team-ads"
 
@@ -131,6 +133,21 @@ def test_pools_and_connections_of_the_team_and_of_nobody_are_free() -> None:
         Plain(task_id="shared", pool="default_pool", sftp_conn_id="nobody__sftp")
 
     read(dag)
+
+
+def reading(team: str, mode: Mode = "volume") -> DAG:
+    with DAG("daily", schedule=None) as dag:
+        declared = {"orders": Input("load", "orders", dag="hourly", team=team)}
+        LocalExecutionEnvironmentOperator(task_id="work", command="true", mode=mode, inputs=declared)
+    return dag
+
+
+def test_no_other_team_s_output_lies_on_a_team_s_volume() -> None:
+    """Its own does, also where its name is written out; other modes carry what was granted."""
+    assert "input 'orders': with mode=\"volume\" team ads's own directory is mounted" in refused(reading("hr1"))
+
+    read(reading("ads"))
+    read(reading("hr1", "files"))
 
 
 def test_a_dag_that_nothing_binds_to_a_team_is_left_alone() -> None:

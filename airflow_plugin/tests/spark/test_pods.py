@@ -96,6 +96,21 @@ def test_each_executor_has_credentials_of_its_own() -> None:
     assert "OUTRIDER_TEAM" not in told
 
 
+def test_driver_and_executors_mount_the_shared_volume_alike() -> None:
+    """An application finds the same directories in each; there are no credentials to serve."""
+    plan = replace(PLAN, mode="volume", volume_of="ads")
+    spec = executor(plan)["spec"]
+
+    assert {"/mnt/outrider/ads", "/outrider"} == mounts(spec["containers"][0]) == mounts(furnished_job(plan))
+    assert {volume["name"] for volume in spec["volumes"]} == {"outrider", "outrider-volume"}
+    assert "initContainers" not in spec
+
+
+def furnished_job(plan: PodPlan) -> dict[str, Any]:
+    job: dict[str, Any] = furnished(plan)["spec"]["containers"][0]
+    return job
+
+
 def test_connections_stay_with_the_driver() -> None:
     """An executor's sidecar mounts what it needs of the Secret; the author's sources are not among it."""
     told = json.dumps(executor(replace(PLAN, connections=("sources/raw.json",))))

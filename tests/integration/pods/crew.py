@@ -9,20 +9,32 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import boto3
 import kubernetes_asyncio as k8s
 from outrider_contracts.names import DerivedNames
+from outrider_contracts.tenants import Backend
 from outrider_local import airflow_install
 from outrider_local.handles import RunningKubernetes, RunningS3
+from storage.cases.work import Work
 
 from tests.unit.chassis.issuer import Issuer
 
 CREW = "crew"
 NAMESPACE = DerivedNames(CREW).namespace
+TEAMS: dict[str, Backend] = {CREW: "s3", "pilots": "directory", "guests": "directory"}
+"""The teams storage knows here, and where their data lies."""
 T = TypeVar("T")
 _PROCESS = Path(__file__).with_name("task_process.py")
+
+
+class Storage(Protocol):
+    """The storage service as it is served here."""
+
+    volume: Path
+
+    def do(self, act: Callable[[Work], Awaitable[T]]) -> T: ...
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,8 @@ class Crew:
     s3: RunningS3
     issuer: Issuer
     directory: Path
+    team: str = CREW
+    storage: Storage | None = None
 
     def dag(self, source: str) -> "Flight":
         """A run of the DAG that *source* is, in a place of its own."""
@@ -59,15 +73,19 @@ class Crew:
         stack = self.cluster.stack
         storage = f"http://127.0.0.1:{stack.ports.of('storage')}"
         outrider = {
-            "conn_type": "http", "host": storage, "login": "team-crew", "password": "word",
+            "conn_type": "http", "host": storage, "login": f"team-{self.team}", "password": "word",
             "extra": {"token_url": f"{storage}/v1/token"},
         }  # fmt: skip
         kubernetes = {
             "conn_type": "kubernetes",
-            "extra": {"kube_config": self.cluster.kubeconfig.read_text(), "namespace": DerivedNames(CREW).namespace},
+            "extra": {
+                "kube_config": self.cluster.kubeconfig.read_text(),
+                "namespace": DerivedNames(self.team).namespace,
+            },
         }
         return {
             "PATH": os.environ["PATH"],
+            "CREW": self.team,
             "PYTHONPATH": airflow_install.site(self.directory / "site"),
             "AIRFLOW_HOME": str(self.directory / "airflow"),
             "AIRFLOW__OUTRIDER__STAGER_IMAGE": self.cluster.stager_image,
@@ -121,7 +139,7 @@ class Flight:
 
     def outputs(self, task_id: str) -> dict[str, bytes]:
         """What the task's tries stored, by key below the task's place."""
-        prefix = f"{CREW}/{self.dag_id}/{task_id}/"
+        prefix = f"{self.crew.team}/{self.dag_id}/{task_id}/"
         return {key.removeprefix(prefix).split("/", 1)[1]: body for key, body in self.crew.objects(prefix).items()}
 
 

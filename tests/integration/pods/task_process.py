@@ -8,6 +8,7 @@ import asyncio
 import contextvars
 import importlib.util
 import json
+import os
 import signal
 import sys
 import traceback
@@ -45,7 +46,12 @@ class Process:
         self.task = task
         self.pushed: dict[str, object] = {}
         run = SimpleNamespace(
-            run_id=run_id, dag_id=task.dag_id, start_date=NOW, run_after=NOW, logical_date=NOW, team_name="crew"
+            run_id=run_id,
+            dag_id=task.dag_id,
+            start_date=NOW,
+            run_after=NOW,
+            logical_date=NOW,
+            team_name=os.environ["CREW"],
         )
         instance = SimpleNamespace(
             dag_id=task.dag_id, run_id=run_id, task_id=task.task_id, map_index=-1, try_number=try_number, task=task,

@@ -65,7 +65,7 @@ def spark(crew: Crew, start: Start) -> SparkCrew:
     """Team crew with what tenancy gives it for Spark, and Spark's image on the node."""
     start("spark")
     asked(crew.cluster, prepare)
-    return SparkCrew(crew.cluster, crew.s3, crew.issuer, crew.directory)
+    return SparkCrew(crew.cluster, crew.s3, crew.issuer, crew.directory, storage=crew.storage)
 
 
 def made(name: str, labels: Mapping[str, str] | None = None, **fields: object) -> Any:

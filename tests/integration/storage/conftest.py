@@ -11,15 +11,17 @@ from outrider_bus import MIGRATIONS as BUS_MIGRATIONS
 from outrider_chassis.database import open_pool
 from outrider_chassis.migrations import CHASSIS_MIGRATIONS, migrate
 from outrider_contracts.http import StoreAddress
+from outrider_contracts.tenants import StorageSpec, TeamSpec, TeamStatus
 from outrider_local.handles import Database, RunningS3
 from storage.adapters.directory import DirectoryStore
-from storage.adapters.memory import MemoryStore
+from storage.adapters.memory import MemoryStore, MemoryTeams
 from storage.adapters.s3 import config, s3_store
+from storage.adapters.teams_store import TeamsStore
 from storage.app import MIGRATIONS
 from storage.cases.begin import begin
 from storage.ports import Store
 
-from tests.integration.storage.platform import Platform
+from tests.integration.storage.platform import MIDNIGHT, Platform
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -96,10 +98,12 @@ async def s3_backend(s3: RunningS3, s3_door: S3Door) -> AsyncIterator[Backend]:
         yield Backend(store, s3_door, flat=True)
 
 
-@pytest.fixture(params=["memory", "directory", "s3"])
+@pytest.fixture(params=["memory", "directory", "teams", "s3"])
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     """Every backend in turn."""
-    makers: dict[str, Callable[[], Backend]] = {"memory": _memory, "directory": lambda: _directory(tmp_path)}
+    makers: dict[str, Callable[[], Backend]] = {
+        "memory": _memory, "directory": lambda: _directory(tmp_path), "teams": lambda: _teams(tmp_path),
+    }  # fmt: skip
     if request.param in makers:
         return makers[request.param]()
     backend: Backend = request.getfixturevalue("s3_backend")
@@ -113,6 +117,17 @@ def _memory() -> Backend:
 
 def _directory(root: Path) -> Backend:
     return Backend(DirectoryStore(root), DirectoryDoor(root), flat=False)
+
+
+def _teams(root: Path) -> Backend:
+    """A directory as the team's own store, beside another that has to stay empty."""
+    teams = MemoryTeams()
+    teams.known["ads"] = TeamStatus(
+        team="ads", uid="0" * 32, observed_generation=1, digest="", phase="Ready",
+        spec=TeamSpec(storage=StorageSpec(backend="directory")), revision=1, updated_at=MIDNIGHT,
+    )  # fmt: skip
+    store = TeamsStore({"s3": MemoryStore(), "directory": DirectoryStore(root)}, teams)
+    return Backend(store, DirectoryDoor(root), flat=False)
 
 
 @pytest.fixture

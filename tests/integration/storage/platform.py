@@ -24,7 +24,7 @@ from outrider_contracts.environments import Manifest
 from outrider_contracts.event import Event
 from outrider_contracts.http import EnsureRequest, Environment, SealRequest, SealResult
 from outrider_contracts.keys import RunKey, TaskKey, TryKey
-from outrider_contracts.tenants import Acceptance, StorageSpec, TeamSpec, TeamStatus
+from outrider_contracts.tenants import Acceptance, Backend, StorageSpec, TeamSpec, TeamStatus
 from storage.adapters.memory import MemoryAirflow, MemoryIssuer, MemoryStore, MemoryTeams
 from storage.cases import ensure, seal
 from storage.cases.clear import doom_due, remove_doomed
@@ -66,9 +66,11 @@ class Platform:
         )  # fmt: skip
         self.onboard("ads")
 
-    def onboard(self, team: str, *, readable: tuple[Acceptance, ...] = (), **retentions: str) -> None:
+    def onboard(
+        self, team: str, *, readable: tuple[Acceptance, ...] = (), backend: Backend = "s3", **retentions: str
+    ) -> None:
         """Make the team known, Ready, with these grants and retentions."""
-        storage = StorageSpec(retention=StorageSpec.Retentions(**retentions))
+        storage = StorageSpec(backend=backend, retention=StorageSpec.Retentions(**retentions))
         self.teams.known[team] = TeamStatus(
             team=team, uid="0" * 32, observed_generation=1, digest="", phase="Ready", spec=TeamSpec(storage=storage),
             readable=readable, revision=1, updated_at=self.now,

@@ -28,6 +28,7 @@ from tenancy.domain.kubeconfig import ClusterAddress
 from tenancy.domain.teams import Wanted
 
 TABLES = Path(__file__).with_name("airflow_tables.sql")
+VOLUME = {"hostPath": {"path": "/srv/outrider/{team}", "type": "Directory"}}
 
 
 def new_team(**spec: object) -> Wanted:
@@ -98,10 +99,14 @@ class Systems:
         """On the real cluster, under tenancy's own rights there; or on its twin."""
         connections = self.root / "connections"
         if memory is not None:
-            return KubernetesProvisioner(memory, Site(ClusterAddress("https://memory"), connections))
+            return KubernetesProvisioner(
+                memory, Site(ClusterAddress("https://memory"), connections, volume_source=VOLUME)
+            )
         assert self.kubernetes is not None
         kubeconfig = self.kubernetes.tenancy_kubeconfig
-        return KubernetesProvisioner(ApiCluster(kubeconfig), Site(address_in(kubeconfig), connections))
+        return KubernetesProvisioner(
+            ApiCluster(kubeconfig), Site(address_in(kubeconfig), connections, volume_source=VOLUME)
+        )
 
     @property
     def bundles_file(self) -> Path:

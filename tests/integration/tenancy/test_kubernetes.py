@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from kubernetes_asyncio import client, config
 from kubernetes_asyncio.client.exceptions import ApiException
+from outrider_contracts.names import VOLUME_CLAIM
 from outrider_local.handles import RunningKubernetes
 from tenancy.adapters.kubernetes_cluster import ApiCluster
 from tenancy.adapters.memory_cluster import MemoryCluster
@@ -222,6 +223,64 @@ async def test_tenancy_s_own_identity_reaches_no_namespace_but_teams(
             await cluster.apply(manifest)
     with pytest.raises(ProvisioningFailed, match="namespaces of teams"):
         await cluster.token("kube-system", "default", 600)
+
+
+async def test_a_team_on_the_shared_volume_has_a_claim_that_is_bound_and_nobody_else_s(
+    systems: Systems, kubernetes: RunningKubernetes
+) -> None:
+    """A claim that somebody deletes is made again and said; what the condition says to do binds it."""
+    team = new_team(storage={"backend": "directory"})
+    provisioner = systems.kubernetes_provisioner()
+    await provisioner.apply(team)
+    async with reaching(kubernetes) as core:
+        await bound(core, team)
+        settled = await provisioner.plan(team)
+        await core.delete_namespaced_persistent_volume_claim(VOLUME_CLAIM, team.names.namespace)
+        async with asyncio.timeout(30):
+            while (await core.read_persistent_volume(team.names.volume)).status.phase != "Released":
+                pass
+
+        stated = await provisioner.apply(team)
+        await core.patch_persistent_volume(team.names.volume, {"spec": {"claimRef": {"uid": None}}})
+        await bound(core, team)
+        after = await provisioner.apply(team)
+
+    assert settled == ()
+    assert f"PersistentVolume {team.names.volume} is Released" in stated.conflict
+    assert [change.action for change in stated.changes] == ["persistentvolumeclaim.create"]
+    assert (after.changes, after.conflict) == ((), "")
+
+
+async def bound(core: Any, team: Wanted) -> None:
+    """Until the team's claim is bound to the team's volume."""
+    async with asyncio.timeout(30):
+        while True:
+            claim = await core.read_namespaced_persistent_volume_claim(VOLUME_CLAIM, team.names.namespace)
+            if claim.status.phase == "Bound":
+                break
+    assert claim.spec.volume_name == team.names.volume
+
+
+async def test_tenancy_makes_volumes_for_claims_of_their_own_team_and_deletes_none(
+    systems: Systems, kubernetes: RunningKubernetes
+) -> None:
+    """Else its hands could lay any directory of a node into any namespace."""
+    cluster, team, other = ApiCluster(kubernetes.tenancy_kubeconfig), new_team(), new_team()
+
+    def volume(name: str, namespace: str) -> Manifest:
+        spec = {
+            "hostPath": {"path": "/"}, "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteMany"],
+            "claimRef": {"namespace": namespace, "name": VOLUME_CLAIM},
+        }  # fmt: skip
+        return {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": spec}
+
+    with pytest.raises(ProvisioningFailed, match="namespaces of teams"):
+        await cluster.apply(volume("elsewhere", team.names.namespace))
+    for namespace in (other.names.namespace, "kube-system"):
+        with pytest.raises(ProvisioningFailed, match="a team's volume is for a claim of the team's own namespace"):
+            await cluster.apply(volume(team.names.volume, namespace))
+    with pytest.raises(ProvisioningFailed, match="cannot delete resource"):
+        await cluster.remove(Ref("v1", "PersistentVolume", "", team.names.volume))
 
 
 @pytest.fixture(params=["api", "memory"])

@@ -19,7 +19,7 @@ MAKE: dict[str, Callable[[Systems], Provisioner]] = {
     "iam": lambda systems: systems.iam_provisioner,
     "postgres": lambda systems: systems.postgres_provisioner,
     "airflow": lambda systems: systems.airflow_provisioner,
-    "storage": lambda _: StorageProvisioner(),
+    "storage": lambda _: StorageProvisioner(["s3", "directory"]),
     "kubernetes": lambda systems: systems.kubernetes_provisioner(),
     "kubernetes on memory": lambda systems: systems.kubernetes_provisioner(MEMORY),
 }
@@ -44,6 +44,7 @@ def team(systems: Systems) -> Wanted:
     wanted = new_team(
         kafka={"produceBytesPerSecond": "5Mi"}, postgres={"connectionLimit": 5}, airflow={"pools": {"default": 3}},
         kubernetes={"quota": {"pods": 3, "requests.cpu": "2", "limits.memory": "4Gi"}},
+        storage={"backend": "directory"},
     )  # fmt: skip
     systems.roster.teams.append(wanted)
     return wanted

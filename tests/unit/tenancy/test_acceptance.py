@@ -1,6 +1,10 @@
 """Compacted topics have no compare-and-set: generation, uid and digest decide."""
 
-from tenancy.domain.acceptance import accept, judge
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tenancy.domain.acceptance import accept, judge, moved
 from tenancy.domain.teams import TeamRecord
 
 from tests.unit.tenancy.teams import NOW, desired
@@ -57,6 +61,33 @@ def test_a_digest_that_is_not_the_spec_s_is_refused() -> None:
 
 def test_deleting_an_unknown_team_is_refused() -> None:
     assert reason(None, 1, lifecycle="Deleted") == "Unknown"
+
+
+DIRECTORY: dict[str, Any] = {"storage": {"backend": "directory"}}
+
+
+@pytest.mark.parametrize("offered", [["s3"], ["s3", "directory"]])
+def test_data_is_never_moved_so_where_it_lies_is_settled(offered: list[str]) -> None:
+    """Also while nothing says yet whether there is any. The message names the digest: its sender looks for it."""
+    moving = desired("ads", 4, **DIRECTORY)
+
+    refusal = moved(moving, known(), offered)  # type: ignore[arg-type]
+
+    assert refusal is not None
+    assert refusal.reason == "BackendFixed"
+    assert moving.digest[:12] in refusal.message
+    assert moved(desired("ads", 4, displayName="new"), known(), offered) is None  # type: ignore[arg-type]
+    assert moved(moving, None, offered) is None  # type: ignore[arg-type]
+
+
+def test_a_document_that_named_what_is_not_offered_may_be_mended() -> None:
+    """Nothing can lie there; once storage had it, something may, whatever is offered now."""
+    nowhere = known(**DIRECTORY)
+    had = replace(nowhere, applied={"storage": 1})
+
+    assert moved(desired("ads", 4), nowhere, ["s3"]) is None
+    assert moved(desired("ads", 4), had, ["s3"]) is not None
+    assert moved(desired("ads", 4), nowhere, ["s3", "directory"]) is not None
 
 
 def test_accepting_a_change_gives_every_provisioner_work() -> None:

@@ -39,6 +39,11 @@ def under(wanted: Wanted, lifecycle: str) -> Wanted:
     return replace(wanted, spec=wanted.spec.model_copy(update={"lifecycle": lifecycle}))
 
 
+def on_volume(wanted: Wanted) -> Wanted:
+    storage = wanted.spec.storage.model_copy(update={"backend": "directory"})
+    return replace(wanted, spec=wanted.spec.model_copy(update={"storage": storage}))
+
+
 async def set_by_hand(cluster: MemoryCluster, pods: str) -> None:
     """A person changes the quota, as with `kubectl apply --server-side --force-conflicts`."""
     quota: Manifest = {
@@ -130,6 +135,56 @@ async def test_a_conflict_on_one_object_stops_no_other(
     await provisioner.apply(ads())
 
     assert "LimitRange/team" in kinds(cluster)
+
+
+async def test_a_team_on_the_shared_volume_has_its_directory_and_a_claim_to_it(
+    cluster: MemoryCluster, tmp_path: Path
+) -> None:
+    """The volume is for that claim alone, and leads to that team's directory alone; a team in S3 has neither."""
+    source = {"hostPath": {"path": "/srv/outrider/{team}", "type": "Directory"}}
+    provisioner = KubernetesProvisioner(
+        cluster, Site(ClusterAddress("https://cluster:6443", "Q0E="), tmp_path, volume_source=source)
+    )
+    await provisioner.apply(ads())
+    without = kinds(cluster)
+
+    await provisioner.apply(on_volume(ads()))
+
+    assert kinds(cluster) - without == {
+        "PersistentVolume/outrider-team-ads", "PersistentVolumeClaim/outrider-volume",
+    }  # fmt: skip
+    volume: Any = await cluster.find(Ref("v1", "PersistentVolume", "", "outrider-team-ads"))
+    claim: Any = await cluster.find(Ref("v1", "PersistentVolumeClaim", NAMESPACE, "outrider-volume"))
+    assert volume["spec"]["hostPath"]["path"] == "/srv/outrider/ads"
+    assert volume["spec"]["claimRef"]["namespace"] == NAMESPACE
+    assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
+    assert claim["spec"]["volumeName"] == "outrider-team-ads"
+    assert await provisioner.plan(on_volume(ads())) == ()
+
+    await provisioner.apply(under(on_volume(ads()), "Deleted"))
+
+    assert "PersistentVolumeClaim/outrider-volume" in kinds(cluster)
+
+
+async def test_a_volume_whose_claim_was_deleted_is_stated_with_what_mends_it(
+    cluster: MemoryCluster, tmp_path: Path
+) -> None:
+    """Kubernetes gives it to no new claim by itself."""
+    source = {"csi": {"driver": "efs.csi.aws.com", "volumeHandle": "fs-1:/{team}"}}
+    provisioner = KubernetesProvisioner(
+        cluster, Site(ClusterAddress("https://cluster:6443"), tmp_path, volume_source=source)
+    )
+    await provisioner.apply(on_volume(ads()))
+    released: Manifest = {
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "outrider-team-ads"},
+        "status": {"phase": "Released"},
+    }  # fmt: skip
+    await MemoryCluster("kube-controller-manager", cluster.kept).apply(released)
+
+    applied = await provisioner.apply(on_volume(ads()))
+
+    assert "PersistentVolume outrider-team-ads is Released" in applied.conflict
+    assert "kubectl patch pv outrider-team-ads" in applied.conflict
 
 
 async def test_a_namespace_of_somebody_else_is_not_taken(

@@ -4,6 +4,7 @@ import pytest
 from outrider_bus.ports import UnavailableError
 from outrider_contracts.names import DerivedNames
 from tenancy.adapters.memory import MemoryProvisioner
+from tenancy.adapters.storage import StorageProvisioner
 from tenancy.ports import ProvisioningFailed
 
 from tests.unit.tenancy.teams import accepts, desired, offers
@@ -51,6 +52,36 @@ async def test_a_redelivered_record_changes_nothing(world: World) -> None:
     await world.work()
 
     assert len(world.registry.said) == said
+
+
+async def test_a_backend_that_is_not_offered_is_said_and_mended_by_the_next_document() -> None:
+    """It is a condition of the provisioner, in words; the team is not stuck with it."""
+    world = World(real=(StorageProvisioner(["s3"]),))
+    await world.hear(desired("ads", storage={"backend": "directory"}))
+    await world.work()
+
+    said = world.status("ads").condition("storage")
+    await world.hear(desired("ads", 2))
+    await world.work()
+
+    assert said is not None
+    assert (said.reason, said.status) == ("Failed", "False")
+    assert "'directory' is not offered here; there is: s3" in said.message
+    assert world.status("ads").phase == "Ready"
+
+
+async def test_a_document_that_would_move_data_is_refused_and_the_team_goes_on(world: World) -> None:
+    world.offered = ("s3", "directory")
+    await world.hear(desired("ads"))
+    await world.work()
+
+    await world.hear(desired("ads", 2, storage={"backend": "directory"}))
+
+    status = world.status("ads")
+    accepted = status.condition("Accepted")
+    assert accepted is not None
+    assert (accepted.status, accepted.reason) == ("False", "BackendFixed")
+    assert (status.phase, status.observed_generation) == ("Ready", 1)
 
 
 async def test_a_stale_record_changes_nothing_but_is_on_record(world: World) -> None:

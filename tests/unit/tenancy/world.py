@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from outrider_contracts.tenants import AuditRecorded, TeamDesired, TeamStatus
+from outrider_contracts.tenants import AuditRecorded, Backend, TeamDesired, TeamStatus
 from tenancy.adapters.memory import MemoryProvisioner, MemoryRegistry
 from tenancy.handlers.desired import desire, withdraw
 from tenancy.handlers.reconcile import Reconciler
+from tenancy.ports import Provisioner
 
 
 @dataclass
@@ -18,9 +19,15 @@ class World:
         default_factory=lambda: (MemoryProvisioner("kafka"), MemoryProvisioner("iam"))
     )
 
+    offered: Sequence[Backend] = ("s3",)
+    """Where teams' data may lie."""
+    real: Sequence[Provisioner] = ()
+    """Provisioners beside the twins."""
+
     def __post_init__(self) -> None:
-        self.registry = MemoryRegistry([p.name for p in self.provisioners])
-        self.reconciler = Reconciler(self.registry, self.provisioners)
+        provisioners: list[Provisioner] = [*self.provisioners, *self.real]
+        self.registry = MemoryRegistry([p.name for p in provisioners])
+        self.reconciler = Reconciler(self.registry, provisioners)
         self.heard = 0
 
     async def hear(self, *records: TeamDesired) -> None:
@@ -28,7 +35,7 @@ class World:
             self.heard += 1
             async with self.registry.transaction() as ledger:
                 specs = {row.team: row.spec for row in await ledger.all()}
-                await desire(ledger, record, specs, f"desired/0/{self.heard}", datetime.now(UTC))
+                await desire(ledger, record, specs, f"desired/0/{self.heard}", datetime.now(UTC), self.offered)
 
     async def hear_tombstone(self, team: str) -> None:
         async with self.registry.transaction() as ledger:

@@ -46,11 +46,6 @@ def given(
     find: Callable[[str], Connection] = BaseHook.get_connection,
 ) -> Given:
     """Work it out. Raises EnvironmentRefused where no pod could get at its data."""
-    if token.store.kind != "s3":
-        raise EnvironmentRefused(
-            "storage keeps versions in a directory, which pods can't reach. Fix: let storage use S3, "
-            "or use LocalExecutionEnvironmentOperator"
-        )
     if not site.stager_image:
         raise EnvironmentRefused("nothing can carry data into pods. Fix: set [outrider] stager_image in airflow.cfg")
     connections = {
@@ -62,6 +57,7 @@ def given(
     plan = plan_of(
         told, declared, environment.run_started_at.isoformat(), storage_url=token.url or storage_url,
         upload_seconds=upload_seconds, workspace=workspace, site=site, store=store_variables(token.store),
+        on_volume=token.store.kind == "directory",
     )  # fmt: skip
     own = {TOKEN_FILE: token.token, DOCUMENT_FILE: told.model_dump_json(indent=2)}
     if plan.serves_credentials:
@@ -79,8 +75,9 @@ def plan_of(
     workspace: str | None,
     site: Settings,
     store: Mapping[str, str],
+    on_volume: bool,
 ) -> PodPlan:
-    """The plan for a job that is told *told*."""
+    """The plan for a job that is told *told*. *on_volume*: the team's data lies on the shared volume."""
     access = {**store, "AWS_CONTAINER_CREDENTIALS_FULL_URI": credentials_uri(CREDENTIALS_PORT)}
     return PodPlan(
         mode=told.mode,
@@ -94,6 +91,7 @@ def plan_of(
         stager_resources=site.stager_resources,
         upload_seconds=upload_seconds,
         unix_id=DerivedNames(told.team).unix_id,
+        volume_of=told.team if on_volume and (told.inputs or told.outputs) else "",
         workspace=workspace,
         connections=(
             *(f"sources/{name}.json" for name in declared.sources),

@@ -34,7 +34,7 @@ def sketch(task: Any, *, upload_seconds: int, workspace: str | None) -> PodPlan:
     """What would be put into the task's pod; a task instance's own values are left open."""
     declared = declaration(task)
     binding = resolve(whose.of_file(task.dag.fileloc, task.dag.tags), whose.rules(settings())) if task.dag else None
-    files = declared.mode == "files"
+    files = declared.way == "files"  # of a volume the place is known, what lies where is not
     told = EnvironmentDocument(
         team=binding.team if binding else "your-team",
         dag_id=task.dag_id,
@@ -43,8 +43,8 @@ def sketch(task: Any, *, upload_seconds: int, workspace: str | None) -> PodPlan:
         map_index=-1,
         try_number=0,
         logical_date=None,
-        mode=declared.mode,
-        fence="task",
+        mode=declared.way,
+        fence="team" if declared.volume else "task",
         inputs={name: [str(LAYOUT.input(name)) if files else NOT_KNOWN] for name in declared.inputs},
         outputs={name: str(LAYOUT.output(name)) if files else NOT_KNOWN for name in declared.outputs},
         sources={name: str(CONNECTIONS / "sources" / f"{name}.json") for name in declared.sources},
@@ -53,5 +53,5 @@ def sketch(task: Any, *, upload_seconds: int, workspace: str | None) -> PodPlan:
     )
     return plan_of(
         told, declared, NOT_KNOWN, storage_url=NOT_KNOWN, upload_seconds=upload_seconds, workspace=workspace,
-        site=settings(), store={},
+        site=settings(), store={}, on_volume=declared.volume,
     )  # fmt: skip

@@ -177,6 +177,12 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
             self, upload_seconds=self._upload_seconds, workspace=self.workspace.get("size")
         )  # fmt: skip
         in_teams_own = self._team and pod.metadata.namespace == DerivedNames(self._team).namespace
+        if plan.volume_of and self._given and not in_teams_own:
+            raise EnvironmentRefused(
+                f"data of team {self._team} lies on its shared volume, which pods in namespace "
+                f"{pod.metadata.namespace!r} can't mount. Fix: leave namespace out, so that the pod runs in "
+                f"{DerivedNames(self._team).namespace}"
+            )
         manifest = spec.furnish(
             PodGenerator.serialize_pod(pod),
             plan,

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from outrider_contracts.declarations import Mode
+from outrider_contracts.names import POD_VOLUMES
 
 ROOT = PurePosixPath("/outrider")
 """Where a job finds its files: an emptyDir, in every container of the pod."""
@@ -41,9 +42,16 @@ class PodPlan:
     """Who the containers run as where the author says nothing."""
     stager_resources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Requests and limits of the stagers."""
+    volume_of: str = ""
+    """The team whose directory of the shared volume the pod mounts; empty: none."""
     workspace: str | None = None
     connections: tuple[str, ...] = field(default=())
     """Files of the Secret that the job finds in `CONNECTIONS`: `sources/raw.json`."""
+
+    @property
+    def volume(self) -> PurePosixPath:
+        """Where the pod finds the team's directory of the shared volume."""
+        return PurePosixPath(POD_VOLUMES) / self.volume_of
 
     @property
     def serves_credentials(self) -> bool:

@@ -7,12 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+from outrider_contracts.names import VOLUME_CLAIM
+
 from outrider_airflow.pod.plan import CONNECTIONS, ROOT, RUN_STARTED_AT, SECRETS, TRY, PodPlan, secret_key, secret_name
 from outrider_airflow.pod.stagers import IN, OUT, stager_in, stager_out
 
 Manifest = dict[str, Any]
 
-_SHARED = "outrider"
+SHARED, VOLUME = "outrider", "outrider-volume"
+"""Volumes of a pod: its own directory, and the team's directory of the shared volume."""
 _TOKEN = "outrider-token"  # noqa: S105 - a volume's name
 _CONNECTIONS = "outrider-connections"
 _XCOM = "airflow-xcom-sidecar"
@@ -36,9 +39,11 @@ def furnish(pod: Manifest, plan: PodPlan, *, base: str, service_account: str | N
     if service_account:
         spec.setdefault("serviceAccountName", service_account)
     _share(spec, plan.workspace)
-    _tell(job, plan, secret_name(metadata))
-    _add_stagers(spec, plan, secret_name(metadata), _identity(job))
-    _connect(spec, job, plan, secret_name(metadata))
+    _mount(spec, plan)
+    token = secret_name(metadata)
+    _tell(job, plan, token)
+    _add_stagers(spec, plan, token, _identity(job))
+    _connect(spec, job, plan, token)
     _ask_for_room(job, plan.workspace)
     _restrict(spec, plan.unix_id)
     return made
@@ -75,17 +80,33 @@ def secret(pod: Manifest, uid: str, files: Mapping[str, str]) -> Manifest:
 def _refuse_our_names(spec: Manifest) -> None:
     names = {container["name"] for container in _containers(spec)}
     volumes = {volume["name"] for volume in spec.get("volumes", ())}
-    taken = sorted((names & _RESERVED) | (volumes & {_SHARED, _TOKEN, _CONNECTIONS}))
+    taken = sorted((names & _RESERVED) | (volumes & {SHARED, _TOKEN, _CONNECTIONS, VOLUME}))
     if taken:
         raise ValueError(f"the pod has a container or volume {taken[0]!r}: names beginning with 'outrider' are taken")
 
 
 def _share(spec: Manifest, size: str | None) -> None:
     """One directory for all containers, but the one that is Airflow's own."""
-    spec.setdefault("volumes", []).append({"name": _SHARED, "emptyDir": {"sizeLimit": size} if size else {}})
+    spec.setdefault("volumes", []).append({"name": SHARED, "emptyDir": {"sizeLimit": size} if size else {}})
     for container in _containers(spec):
         if container["name"] != _XCOM:
-            container.setdefault("volumeMounts", []).append({"name": _SHARED, "mountPath": str(ROOT)})
+            container.setdefault("volumeMounts", []).append({"name": SHARED, "mountPath": str(ROOT)})
+
+
+def _mount(spec: Manifest, plan: PodPlan) -> None:
+    """The team's directory of the shared volume, for the author's containers; in `files` mode stagers alone have it."""
+    if not plan.volume_of:
+        return
+    spec["volumes"].append({"name": VOLUME, "persistentVolumeClaim": {"claimName": VOLUME_CLAIM}})
+    # what is there has its rights already, and may be millions of files
+    _fill(spec.setdefault("securityContext", {}), {"fsGroupChangePolicy": "OnRootMismatch"})
+    for container in _containers(spec) if plan.mode == "volume" else ():
+        if container["name"] != _XCOM:
+            container["volumeMounts"].append(_volume_mount(plan))
+
+
+def _volume_mount(plan: PodPlan) -> Manifest:
+    return {"name": VOLUME, "mountPath": str(plan.volume)}
 
 
 def _tell(job: Manifest, plan: PodPlan, secret: str) -> None:
@@ -106,8 +127,9 @@ def _add_stagers(spec: Manifest, plan: PodPlan, secret: str, identity: Manifest)
     items = [{"key": secret_key(path), "path": path} for path in files]
     spec["volumes"].append({"name": _TOKEN, "secret": {"secretName": secret, "items": items, "defaultMode": 0o440}})
     mounts: list[Manifest] = [
-        {"name": _SHARED, "mountPath": str(ROOT)},
+        {"name": SHARED, "mountPath": str(ROOT)},
         {"name": _TOKEN, "mountPath": str(SECRETS), "readOnly": True},
+        *([_volume_mount(plan)] if plan.volume_of and plan.mode == "files" else ()),
     ]
     after = [stager_out(plan, mounts, identity)] if plan.has_sidecar else []
     spec["initContainers"] = [stager_in(plan, mounts, identity), *spec.get("initContainers", ()), *after]

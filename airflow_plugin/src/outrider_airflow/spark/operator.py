@@ -33,8 +33,9 @@ class SparkExecutionEnvironmentOperator(ExecutionEnvironmentOperator):
     """Runs a Spark application whose driver is this task's pod, and leaves nothing of Spark behind.
 
     The image is one made for Spark on Kubernetes, with hadoop-aws in it. The application finds its data by
-    `OUTRIDER_INPUT_…` and `OUTRIDER_OUTPUT_…` as `s3://…`, and needs no credentials. Besides what
-    ExecutionEnvironmentOperator takes (but not its `cmds` and `arguments`):
+    `OUTRIDER_INPUT_…` and `OUTRIDER_OUTPUT_…` as `s3://…`, and needs no credentials; with `mode="volume"` as
+    directories that driver and executors mount alike. Besides what ExecutionEnvironmentOperator takes (but not its
+    `cmds` and `arguments`):
 
     :param application: the program: a path in the image, or a URI Spark can fetch (templated)
     :param application_args: its arguments (templated)
@@ -71,7 +72,7 @@ class SparkExecutionEnvironmentOperator(ExecutionEnvironmentOperator):
         if mode == "files":
             raise ValueError(
                 f'{task}: mode="files" is not for Spark: files lie in the driver\'s pod, and executors run in others. '
-                'Leave mode out, or write mode="uris"'
+                'Leave mode out, or write mode="volume" for a team with a shared volume'
             )
         if taken := [name for name in ("cmds", "arguments") if kwargs.get(name)]:
             raise ValueError(f"{task}: {taken[0]} is not offered; name the program by application=, application_args=")

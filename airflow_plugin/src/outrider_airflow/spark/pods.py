@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from outrider_airflow.pod.plan import ROOT, secret_key, secret_name
-from outrider_airflow.pod.spec import Manifest
+from outrider_airflow.pod.spec import SHARED, VOLUME, Manifest
 from outrider_airflow.pod.stagers import OUT
 from outrider_airflow.spark.conf import APP, EXECUTOR, FILES, POD_IP, ROLE, TEMPLATE, application_id
 
@@ -50,7 +50,8 @@ def driver(pod: Manifest, arguments: Sequence[str], *, base: str, api_url: str, 
 def executor(pod: Manifest, *, base: str, account: str | None) -> Manifest:
     """The template for the executors of the driver *pod*: as fenced as it is, and each with credentials of its own.
 
-    They don't share the driver's loopback, so each has the sidecar that serves credentials, and renews them, there.
+    They don't share the driver's loopback, so each has the sidecar that serves credentials, and renews them, there. A
+    shared volume they mount where the driver does.
     """
     told, job = pod["spec"], _container(pod["spec"], base)
     container: dict[str, Any] = {
@@ -67,11 +68,13 @@ def executor(pod: Manifest, *, base: str, account: str | None) -> Manifest:
         "securityContext": deepcopy(told.get("securityContext") or {}),
         "containers": [container],
     }
+    own = {SHARED, VOLUME}
+    container["volumeMounts"] = [deepcopy(mount) for mount in job["volumeMounts"] if mount["name"] in own]
+    used = {mount["name"] for mount in container["volumeMounts"]}
     if sidecar := _server(told):
-        mounted = {mount["name"]: mount for mount in sidecar["volumeMounts"]}
         spec["initContainers"] = [sidecar]
-        spec["volumes"] = [deepcopy(volume) for volume in told["volumes"] if volume["name"] in mounted]
-        container["volumeMounts"] = [mount for mount in mounted.values() if mount["mountPath"] == str(ROOT)]
+        used |= {mount["name"] for mount in sidecar["volumeMounts"]}
+    spec["volumes"] = [deepcopy(volume) for volume in told["volumes"] if volume["name"] in used]
     labels = {"app.kubernetes.io/managed-by": "outrider"}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"labels": labels}, "spec": spec}
 

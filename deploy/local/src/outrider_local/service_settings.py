@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from outrider_local import airflow_config, identities, kafka, postgres, s3, s3_users
+from outrider_local import airflow_config, identities, kafka, postgres, s3, s3_users, volume
 from outrider_local.kubernetes import network, node, rights
 from outrider_local.names import ACCOUNT, BUCKET, REGION, TEAMS_DATABASE
 from outrider_local.stack import Stack
@@ -53,7 +53,7 @@ def _common(stack: Stack, service: str) -> Mapping[str, str]:
 
 
 def _tenancy(stack: Stack) -> Mapping[str, str]:
-    cluster = rights.kubeconfig(stack)
+    cluster, volumes = rights.kubeconfig(stack), volume.offered(stack)
     return {
         "PROVISIONERS": "kafka,iam,storage,postgres,airflow" + (",kubernetes" if cluster else ""),
         **({"KUBERNETES_KUBECONFIG": str(cluster), "KUBERNETES_PLATFORM_CIDRS": str(network.PODS)} if cluster else {}),
@@ -69,6 +69,7 @@ def _tenancy(stack: Stack) -> Mapping[str, str]:
         "AIRFLOW_CONNECTIONS_DIR": str(airflow_config.connections_directory(stack)),
         **_object_store(stack),
         "STORAGE_URL": url(stack, "storage"),
+        **({"STORAGE_BACKENDS": "s3,directory", "KUBERNETES_VOLUME_SOURCE": volume.source(stack)} if volumes else {}),
         "STORAGE_PRINCIPAL_ARN": s3_users.user_arn("storage"),
         "SECRETS_DIR": str(stack.secrets.directory("teams")),
         "SIGNING_KEY_FILE": str(identities.signing_key(stack.secrets)),
@@ -78,7 +79,7 @@ def _tenancy(stack: Stack) -> Mapping[str, str]:
 
 def _storage(stack: Stack) -> Mapping[str, str]:
     return {
-        "BACKEND": "s3",
+        **({"VOLUME_ROOT": str(volume.root(stack))} if volume.offered(stack) else {}),
         **_object_store(stack),
         **_airflow(stack),
         "TEAM_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/outrider/teams/outrider-team-{{team}}",

@@ -43,6 +43,10 @@ class StoreAddress(Model):
         """The path as a job's own tools spell it: `s3://bucket/path` or `file:///root/path`."""
         return f"s3://{self.bucket}/{path}" if self.kind == "s3" else f"file://{self.root.rstrip('/')}/{path}"
 
+    def directory(self, path: str) -> str:
+        """The path as a directory of a store that is one."""
+        return f"{self.root.rstrip('/')}/{path.rstrip('/')}"
+
 
 class Environment(Model):
     """What one try is given."""
@@ -168,7 +172,7 @@ class EnvironmentDocument(Model):
     logical_date: datetime | None
     mode: Mode
     fence: Literal["task", "team"]
-    inputs: dict[str, list[str]] = Field(description="name -> directories (files) or URIs (uris), one per part")
+    inputs: dict[str, list[str]] = Field(description="name -> directories, or URIs (uris), one per part")
     outputs: dict[str, str] = Field(description="name -> directory or URI")
     formats: dict[str, dict[str, str]] = Field(
         default_factory=dict, description="`inputs` and `outputs`: name -> format, where the producer declared one"

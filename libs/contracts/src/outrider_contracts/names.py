@@ -53,6 +53,10 @@ SPARK_ACCOUNT = "spark"
 """Service account of Spark drivers: it may make their executors."""
 KUBERNETES_CONNECTION = "kubernetes_default"
 """Airflow connection with the runner's credentials, one per team."""
+VOLUME_CLAIM = "outrider-volume"
+"""PersistentVolumeClaim for the team's directory of the shared volume, in the namespace of a team that has one."""
+POD_VOLUMES = "/mnt/outrider"
+"""Where pods find it: mounted at `POD_VOLUMES/<team>`, so that a version's path is the same below every root."""
 
 TeamId = Annotated[str, AfterValidator(check_team_id)]
 NewTeamId = Annotated[str, AfterValidator(check_new_team_id)]
@@ -117,6 +121,11 @@ class DerivedNames:
     @property
     def namespace(self) -> str:
         """Kubernetes namespace of the team's pods."""
+        return f"outrider-team-{self.team}"
+
+    @property
+    def volume(self) -> str:
+        """PersistentVolume that is the team's directory of the shared volume."""
         return f"outrider-team-{self.team}"
 
     @property

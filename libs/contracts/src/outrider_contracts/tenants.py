@@ -28,6 +28,10 @@ def _check_retention(value: str) -> str:
 Retention = Annotated[str, AfterValidator(_check_retention)]
 
 
+Backend = Literal["s3", "directory"]
+"""Where a team's data lies: in S3, or in a directory of its own on a shared volume (EFS, NFS, one machine's disk)."""
+
+
 class StorageSpec(Closed):
     """Where the team's data lies and how long it is kept unless an output says otherwise."""
 
@@ -37,7 +41,7 @@ class StorageSpec(Closed):
         default: Retention = "3d"
         failed: Retention = "7d"
 
-    backend: Literal["s3", "directory"] = "s3"
+    backend: Backend = Field(default="s3", description="settled once the team has it: data is never moved")
     retention: Retentions = Retentions()
     quota: str | None = None
 

@@ -9,11 +9,14 @@ from typing import BinaryIO
 from outrider_contracts.environments import Manifest
 from outrider_contracts.places import MANIFEST
 
-from outrider_stage.paths import parts
+from outrider_stage.paths import open_beneath, parts
 
 
 class DirectoryStore:
-    """A `Store` beneath *root*; files appear under their names only when they are whole."""
+    """A `Store` beneath *root*; files appear under their names only when they are whole.
+
+    Other jobs of the team may have written there themselves: no link is followed where something is read.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -21,13 +24,14 @@ class DirectoryStore:
     def manifest(self, version: str) -> Manifest | None:
         """Read `_manifest.json`."""
         try:
-            return Manifest.model_validate_json((self._root / version / MANIFEST).read_bytes())
+            with self._opened(version + MANIFEST) as stored:
+                return Manifest.model_validate_json(stored.read())
         except FileNotFoundError:
             return None
 
     def fetch(self, version: str, path: str, into: BinaryIO) -> None:
         """Copy one file out."""
-        with self._root.joinpath(version, *parts(path)).open("rb") as stored:
+        with self._opened(version + path) as stored:
             shutil.copyfileobj(stored, into, 1 << 20)
 
     def put(self, version: str, path: str, content: BinaryIO) -> None:
@@ -50,6 +54,13 @@ class DirectoryStore:
                 raise
         finally:
             temporary.unlink()
+
+    def _opened(self, path: str) -> BinaryIO:
+        root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return os.fdopen(open_beneath(root, path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+        finally:
+            os.close(root)
 
     def _beside(self, target: Path, content: BinaryIO) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)

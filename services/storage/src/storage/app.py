@@ -14,18 +14,20 @@ from outrider_chassis.service import Resources
 from outrider_chassis.teams import TeamsProjection
 from outrider_contracts.airflow import AirflowEvent
 from outrider_contracts.http import StoreAddress
+from outrider_contracts.tenants import Backend
 
 from storage import api
 from storage.adapters.directory import DirectoryStore
 from storage.adapters.rest_airflow import RestAirflow
 from storage.adapters.s3 import config, s3_store
 from storage.adapters.sts import NoCredentials, StsIssuer
+from storage.adapters.teams_store import TeamsIssuer, TeamsStore
 from storage.cases.begin import begin
 from storage.cases.carry import UnknownToken
 from storage.cases.work import Work
 from storage.domain.refusals import Refused, Waiting
 from storage.handlers import NEVER_AGAIN, handlers, lane
-from storage.ports import CredentialIssuer, Store
+from storage.ports import CredentialIssuer, Store, Teams
 from storage.settings import Settings
 from storage.timers import keep_clearing, keep_tidy
 
@@ -36,12 +38,12 @@ GROUP = "storage"
 async def wire(resources: Resources[Settings]) -> None:
     """Put the service together on *resources*."""
     settings, stack = resources.settings, resources.stack
-    store, issuer = await _backend(settings, stack)
     airflow = await stack.enter_async_context(
         AirflowApi(settings.airflow_url, settings.airflow_username, settings.airflow_password_file)
     )
     teams = TeamsProjection(resources.pool)
     teams.listen(resources.bus, f"{GROUP}.teams")
+    store, issuer = await _backends(settings, stack, teams)
     work = Work(
         database=resources.bus.database, store=store, issuer=issuer, airflow=RestAirflow(airflow), teams=teams,
         terms=settings.terms, clock=lambda: datetime.now(UTC), pods=settings.pods,
@@ -76,13 +78,24 @@ def add_routes(app: FastAPI, work: Work) -> None:
         return api.waiting(wait)
 
 
-async def _backend(settings: Settings, stack: AsyncExitStack) -> tuple[Store, CredentialIssuer]:
-    if settings.backend == "directory":
-        if settings.directory_root is None:
-            raise ValueError("STORAGE_DIRECTORY_ROOT is needed for STORAGE_BACKEND=directory")
-        return DirectoryStore(settings.directory_root), NoCredentials()
-    if not settings.s3_bucket or "{team}" not in settings.team_role_arn:
-        raise ValueError("STORAGE_S3_BUCKET and STORAGE_TEAM_ROLE_ARN (with {team} in it) are needed for S3")
+async def _backends(settings: Settings, stack: AsyncExitStack, teams: Teams) -> tuple[Store, CredentialIssuer]:
+    """All that the settings name, each team's requests led to its own."""
+    stores: dict[Backend, Store] = {}
+    issuers: dict[Backend, CredentialIssuer] = {}
+    if settings.s3_bucket:
+        stores["s3"], issuers["s3"] = await _s3(settings, stack)
+    if settings.volume_root is not None:
+        if not settings.volume_root.is_dir():  # made here, it would be a directory of this machine's own disk
+            raise ValueError(f"STORAGE_VOLUME_ROOT {settings.volume_root} is not there: mount the shared volume first")
+        stores["directory"], issuers["directory"] = DirectoryStore(settings.volume_root), NoCredentials()
+    if not stores:
+        raise ValueError("STORAGE_S3_BUCKET or STORAGE_VOLUME_ROOT is needed: teams' data has to lie somewhere")
+    return TeamsStore(stores, teams), TeamsIssuer(issuers, teams)
+
+
+async def _s3(settings: Settings, stack: AsyncExitStack) -> tuple[Store, CredentialIssuer]:
+    if "{team}" not in settings.team_role_arn:
+        raise ValueError("STORAGE_TEAM_ROLE_ARN, with {team} in it, is needed for S3")
     address = StoreAddress(
         kind="s3", bucket=settings.s3_bucket, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region
     )

@@ -7,7 +7,7 @@ from typing import Protocol
 from outrider_contracts.environments import Manifest
 from outrider_contracts.http import Credentials, StoreAddress
 from outrider_contracts.keys import RunKey, TryKey
-from outrider_contracts.tenants import TeamStatus
+from outrider_contracts.tenants import Backend, TeamStatus
 
 from storage.domain.access import Access
 from storage.domain.removal import AirflowRun
@@ -96,8 +96,11 @@ class Store(Protocol):
     """What an adapter of a whole backend offers."""
 
     @property
-    def address(self) -> StoreAddress:
-        """Where jobs find it."""
+    def backends(self) -> frozenset[Backend]:
+        """Where data of teams may lie."""
+
+    async def address(self, team: str) -> StoreAddress:
+        """Where the team's jobs find its data."""
 
     @property
     def objects(self) -> ObjectStore: ...

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
 
 from outrider_chassis.settings import ServiceSettings
 from pydantic_settings import SettingsConfigDict
@@ -15,12 +14,13 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="STORAGE_")
 
-    backend: Literal["s3", "directory"] = "s3"
     s3_endpoint_url: str | None = None
     """None: AWS itself. Credentials come the AWS way (profile, instance role, …)."""
     s3_bucket: str = ""
+    """Empty: no team's data lies in S3."""
     s3_region: str = "us-east-1"
-    directory_root: Path | None = None
+    volume_root: Path | None = None
+    """A directory of a shared volume, with a directory per team in it; unset: no team's data lies on one."""
     team_role_arn: str = ""
     """The team's role, with `{team}` in it; storage assumes it for each try."""
     credential_seconds: int = 3600

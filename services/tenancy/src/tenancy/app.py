@@ -47,7 +47,7 @@ async def wire(resources: Resources[Settings]) -> None:
         group="tenancy",
         topics=(TeamDesired.topic,),
         types=(TeamDesired, TeamWithdrawn),
-        handler=partial(hear_desired, ledger_of=registry.ledger),
+        handler=partial(hear_desired, ledger_of=registry.ledger, offered=settings.backends),
         decode=decode_desired,
         never_again=dict.fromkeys(
             (TeamDesired, TeamWithdrawn), "a replay may not change a tenant; outrider tenants apply"
@@ -66,7 +66,7 @@ def make_provisioners(
     known: Mapping[str, Callable[[], Provisioner]] = {
         "kafka": lambda: _kafka(settings, secrets),
         "iam": lambda: IamProvisioner(_iam(settings), _store(settings), secrets),
-        "storage": StorageProvisioner,
+        "storage": lambda: StorageProvisioner(settings.backends),
         "postgres": lambda: PostgresProvisioner(
             settings.teams_database_url, settings.teams_database_password_file, secrets
         ),
@@ -126,11 +126,13 @@ def _kubernetes(settings: Settings) -> KubernetesProvisioner:
         raise ValueError(
             "the kubernetes provisioner needs TENANCY_KUBERNETES_KUBECONFIG and TENANCY_AIRFLOW_CONNECTIONS_DIR"
         )
+    if "directory" in settings.backends and settings.kubernetes_volume_source is None:
+        raise ValueError("TENANCY_KUBERNETES_VOLUME_SOURCE has to say how pods reach a team's directory")
     # the client's 767 classes cost two seconds and 60 MiB, which only those who use it shall pay
     from tenancy.adapters.kubernetes_cluster import ApiCluster, address_in
 
     site = Site(
         address_in(settings.kubernetes_kubeconfig), settings.airflow_connections_dir, settings.platform_cidrs,
-        settings.kubernetes_token_hours * 3600,
+        settings.kubernetes_token_hours * 3600, settings.kubernetes_volume_source,
     )  # fmt: skip
     return KubernetesProvisioner(ApiCluster(settings.kubernetes_kubeconfig), site)

@@ -1,9 +1,11 @@
 """Everything tenancy can be told from outside."""
 
+import json
 from pathlib import Path
 
 from outrider_chassis.settings import ServiceSettings
-from pydantic import Field
+from outrider_contracts.tenants import Backend
+from pydantic import Field, TypeAdapter, field_validator
 from pydantic_settings import SettingsConfigDict
 
 
@@ -44,6 +46,9 @@ class Settings(ServiceSettings):
     storage_url: str = "http://127.0.0.1:8081"
     """Base URL of storage as tasks reach it; goes into each team's connection `outrider`."""
 
+    storage_backends: str = "s3"
+    """Where storage lets teams' data lie, separated by commas: s3, directory (a shared volume)."""
+
     kubernetes_kubeconfig: Path | None = None
     """Tenancy's own way into the cluster (deploy/kubernetes/tenancy.yaml says its rights); its address is also what
     the teams' tasks are given."""
@@ -51,6 +56,23 @@ class Settings(ServiceSettings):
     """Private addresses that pods of every team may reach, CIDRs separated by commas: storage, S3, Kafka, databases."""
     kubernetes_token_hours: int = Field(default=48, ge=1)
     """How long a runner's token is asked for; it is renewed when half of what was given has passed."""
+
+    kubernetes_volume_source: dict[str, object] | None = None
+    """JSON: the source of a PersistentVolume that is a team's directory of the shared volume, with `{team}` in it:
+    {"csi": {"driver": "efs.csi.aws.com", "volumeHandle": "fs-123:/{team}"}}."""
+
+    @field_validator("kubernetes_volume_source")
+    @classmethod
+    def _per_team(cls, value: dict[str, object] | None) -> dict[str, object] | None:
+        if value is not None and (len(value) != 1 or "{team}" not in json.dumps(value)):
+            raise ValueError("it is one kind of volume, with {team} in it: else all teams would share one directory")
+        return value
+
+    @property
+    def backends(self) -> tuple[Backend, ...]:
+        """The backends one by one. Raises ValueError for a word that is none."""
+        words = (word.strip() for word in self.storage_backends.split(","))
+        return TypeAdapter(tuple[Backend, ...]).validate_python([word for word in words if word])
 
     @property
     def platform_cidrs(self) -> tuple[str, ...]:

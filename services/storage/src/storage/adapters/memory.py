@@ -8,7 +8,7 @@ from outrider_contracts.environments import Manifest
 from outrider_contracts.http import Credentials, StoreAddress
 from outrider_contracts.keys import RunKey, TryKey
 from outrider_contracts.places import MANIFEST
-from outrider_contracts.tenants import TeamStatus
+from outrider_contracts.tenants import Backend, TeamStatus
 from pydantic import ValidationError
 
 from storage.adapters.paths import guard
@@ -80,14 +80,18 @@ class MemoryMarker:
 
 
 class MemoryStore:
-    """The whole backend in one dict."""
+    """The whole backend in one dict; wherever a team's data is to lie, it lies there."""
+
+    backends = frozenset[Backend](("s3", "directory"))
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
-        self.address = StoreAddress(kind="directory", root="/memory")
         self.objects: ObjectStore = MemoryObjects(self.files)
         self.manifests: Manifests = MemoryManifests(self.files)
         self.marker: Marker = MemoryMarker()
+
+    async def address(self, team: str) -> StoreAddress:  # noqa: ARG002 - the same for all
+        return StoreAddress(kind="s3", bucket="memory")
 
 
 class MemoryIssuer:

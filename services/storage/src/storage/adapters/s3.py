@@ -16,6 +16,7 @@ from outrider_bus.ports import UnavailableError
 from outrider_contracts.environments import Manifest
 from outrider_contracts.http import StoreAddress
 from outrider_contracts.places import MANIFEST
+from outrider_contracts.tenants import Backend
 from pydantic import ValidationError
 
 from storage.adapters.paths import guard
@@ -151,11 +152,16 @@ class S3Marker:
 class S3Store:
     """The whole backend over one client."""
 
+    backends = frozenset[Backend](("s3",))
+
     def __init__(self, client: "S3Client", address: StoreAddress) -> None:
-        self.address = address
+        self._address = address
         self.objects: ObjectStore = S3Objects(client, address.bucket)
         self.manifests: Manifests = S3Manifests(client, address.bucket)
         self.marker: Marker = S3Marker(client, address.bucket)
+
+    async def address(self, team: str) -> StoreAddress:  # noqa: ARG002 - the same for all
+        return self._address
 
 
 async def get(client: "S3Client", bucket: str, key: str) -> bytes | None:

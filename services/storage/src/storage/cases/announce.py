@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
 
 from outrider_bus.ports import Tx
 from outrider_contracts.declarations import TaskDeclaration
@@ -10,8 +9,8 @@ from outrider_contracts.environments import EnvironmentReady
 from outrider_contracts.keys import TaskKey
 from outrider_contracts.tenants import TeamSpec
 
+from storage.cases.take import usable
 from storage.cases.work import Work
-from storage.domain.admission import admit
 from storage.domain.attempts import Attempt, Wanted, connections, default_retention, failed_retention
 from storage.domain.refusals import Refused, Waiting
 from storage.domain.runs import RunStart
@@ -24,7 +23,7 @@ async def served(work: Work, teams: Collection[str]) -> dict[str, TeamSpec | Non
     found: dict[str, TeamSpec | None] = {}
     for team in teams:
         try:
-            found[team] = admit(team, await work.teams.get(team), timedelta(0)).spec
+            found[team] = (await work.admit(team)).spec
         except (Refused, Waiting):
             continue
     return found
@@ -54,7 +53,7 @@ async def open_ahead(
 async def make(work: Work, opened: Sequence[Attempt]) -> dict[str, bool]:
     """Have every directory; says of each whether a try may write there."""
     paths = [path for attempt in opened for path in attempt.paths.values()]
-    return dict(zip(paths, await asyncio.gather(*map(work.store.objects.open, paths)), strict=True))
+    return dict(zip(paths, await asyncio.gather(*(usable(work, path) for path in paths)), strict=True))
 
 
 async def tell(work: Work, tx: Tx, opened: Sequence[Attempt], usable: dict[str, bool]) -> None:

@@ -14,10 +14,10 @@ from outrider_contracts.http import (
     StoreAddress,
     TokenRequest,
 )
+from outrider_contracts.names import POD_VOLUMES
 
-from storage.cases.take import give_credentials, still_writing
+from storage.cases.take import environment_of, give_credentials, still_writing
 from storage.cases.work import Work
-from storage.domain.admission import admit
 from storage.domain.attempts import Attempt
 from storage.domain.refusals import Refused
 from storage.records import attempts, tokens
@@ -28,30 +28,20 @@ _KNOWN_LONG_AGO = timedelta(hours=1)
 async def give(work: Work, request: TokenRequest) -> EnvironmentToken:
     """A new token for a try that has its environment and may still write. Raises Refused."""
     tried = request.task
-    admit(tried.team, await work.teams.get(tried.team), waited=_KNOWN_LONG_AGO)
+    await work.admit(tried.team, waited=_KNOWN_LONG_AGO)
     token = secrets.token_urlsafe(32)
     expires_at = work.clock() + work.terms.token
     async with work.database.begin() as tx:
         attempt = await still_writing(tx.connection, tried, request.run_started_at)
         await tokens.add(tx.connection, _digest(token), attempt, adoptable=request.adoptable, expires_at=expires_at)
-    return EnvironmentToken(token=token, expires_at=expires_at, url=work.pods.storage_url, store=_store(work))
+    store = await _store(work, tried.team)
+    return EnvironmentToken(token=token, expires_at=expires_at, url=work.pods.storage_url, store=store)
 
 
 async def environment(work: Work, token: str) -> Environment:
     """Everything that carries data has to know. Raises Refused, UnknownToken."""
     attempt = await _bearer(work, token)
-    return Environment(
-        task=attempt.tried,
-        run_started_at=attempt.run_started_at,
-        generation=attempt.generation,
-        place=attempt.place,
-        mode=attempt.declaration.mode,
-        store=_store(work),
-        inputs=dict(attempt.inputs or {}),
-        missing_inputs=attempt.missing_inputs,
-        outputs=attempt.outputs,
-        credentials=await give_credentials(work, attempt),
-    )
+    return await environment_of(work, attempt, await _store(work, attempt.task.team))
 
 
 async def credentials(work: Work, token: str) -> Credentials | None:
@@ -103,12 +93,15 @@ async def _bearer(work: Work, token: str) -> Attempt:
         if attempt is None:
             raise UnknownToken
         attempt = await still_writing(tx.connection, attempt.tried, attempt.run_started_at)
-    admit(attempt.task.team, await work.teams.get(attempt.task.team), waited=_KNOWN_LONG_AGO)
+    await work.admit(attempt.task.team, waited=_KNOWN_LONG_AGO)
     return attempt
 
 
-def _store(work: Work) -> StoreAddress:
-    address = work.store.address
+async def _store(work: Work, team: str) -> StoreAddress:
+    """The store as pods reach it."""
+    address = await work.store.address(team)
+    if address.kind == "directory":
+        return address.model_copy(update={"root": POD_VOLUMES})
     endpoint = work.pods.s3_endpoint_url
     return address.model_copy(update={"endpoint_url": endpoint}) if endpoint else address
 

@@ -10,9 +10,9 @@ from outrider_contracts.tenants import TeamStatus
 from pydantic import TypeAdapter, ValidationError
 
 from storage.cases.resolve import PATIENCE, Held, parts_held, resolve
-from storage.cases.take import give_credentials, given_up, keep_refusal, label_of, made
+from storage.cases.take import environment_of, given_up, keep_refusal, label_of, made
 from storage.cases.work import Work
-from storage.domain.admission import admit
+from storage.domain.admission import check_mode, check_reach
 from storage.domain.attempts import Attempt, Wanted, connections
 from storage.domain.refusals import Refused, Waiting
 from storage.records import attempts, control, told, versions
@@ -28,7 +28,7 @@ async def ensure(work: Work, request: EnsureRequest) -> Environment:
     except Refused as refusal:
         await _say_refused(work, request, refusal)
         raise
-    return await _environment(work, attempt)
+    return await environment_of(work, attempt, await work.store.address(attempt.task.team))
 
 
 async def prepare(work: Work, wanted: Wanted, begin: Begin, *, asked: bool) -> Attempt:
@@ -52,7 +52,8 @@ async def prepare(work: Work, wanted: Wanted, begin: Begin, *, asked: bool) -> A
 
 
 async def _prepare(work: Work, wanted: Wanted, begin: Begin, asked: bool, waited: timedelta) -> Attempt:
-    reader = admit(wanted.task.team, await work.teams.get(wanted.task.team), waited)
+    reader = await work.admit(wanted.task.team, waited)
+    await _check(work, reader, wanted)
     for _ in range(_TAKEOVERS):
         attempt = await made(work, wanted, reader, asked)
         held = await parts_held(work, wanted, attempt, reader, waited)
@@ -63,6 +64,14 @@ async def _prepare(work: Work, wanted: Wanted, begin: Begin, asked: bool, waited
         except StaleEpochError:
             continue  # its event and its request met: whoever took the row over makes the place, this one finds it
     raise Waiting(f"other requests for {label_of(wanted)}")
+
+
+async def _check(work: Work, reader: TeamStatus, wanted: Wanted) -> None:
+    """Refuse what can't be had whatever is sealed. Raises Refused."""
+    check_mode(reader, wanted.declaration)
+    for declared in wanted.declaration.inputs.values():
+        if declared.team is not None and (producer := await work.teams.get(declared.team)) is not None:
+            check_reach(reader, declared, wanted.task.dag_id, producer)
 
 
 async def _finish(
@@ -82,21 +91,6 @@ async def _finish(
     ready = replace(mine, state="ready", inputs=resolution.inputs, missing_inputs=resolution.missing)
     await _say_ready(work, tx, ready)
     return ready
-
-
-async def _environment(work: Work, attempt: Attempt) -> Environment:
-    return Environment(
-        task=attempt.tried,
-        run_started_at=attempt.run_started_at,
-        generation=attempt.generation,
-        place=attempt.place,
-        mode=attempt.declaration.mode,
-        store=work.store.address,
-        inputs=dict(attempt.inputs or {}),
-        missing_inputs=attempt.missing_inputs,
-        outputs=attempt.outputs,
-        credentials=await give_credentials(work, attempt),
-    )
 
 
 async def _say_ready(work: Work, tx: Tx, attempt: Attempt) -> None:

@@ -7,7 +7,7 @@ from outrider_contracts.http import OutputAnswer, OutputRequest
 
 from storage.cases.resolve import Held, find
 from storage.cases.work import Work
-from storage.domain.admission import admit, check_grant
+from storage.domain.admission import check_grant
 from storage.domain.attempts import Wanted
 from storage.domain.refusals import Waiting
 
@@ -20,7 +20,7 @@ async def sealed(work: Work, request: OutputRequest) -> OutputAnswer:
     Airflow is asked only for the parts of a mapped producer of which some are sealed.
     """
     declared = request.input
-    reader = admit(request.reader.team, await work.teams.get(request.reader.team), timedelta(0))
+    reader = await work.admit(request.reader.team)
     check_grant(reader, declared, request.reader.dag_id)
     wanted = Wanted(
         request.reader, request.run_started_at, request.run_after, request.logical_date,

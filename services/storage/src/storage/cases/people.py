@@ -10,7 +10,6 @@ from outrider_contracts.tenants import AuditRecorded
 
 from storage.cases.take import give_credentials, still_writing
 from storage.cases.work import Work
-from storage.domain.admission import admit
 from storage.domain.refusals import Refused
 from storage.records import control, holds, listings, removals, versions
 from storage.records.codec import Connection
@@ -89,7 +88,7 @@ async def freeze(work: Work, request: FreezeRequest, by: str) -> Frozen:
 async def renew(work: Work, request: CredentialsRequest) -> Credentials | None:
     """New credentials for a try that is neither sealed nor superseded. Raises Refused."""
     tried = request.task
-    admit(tried.team, await work.teams.get(tried.team), waited=parse_duration("1h"))
+    await work.admit(tried.team, waited=parse_duration("1h"))
     async with work.database.begin() as tx:
         attempt = await still_writing(tx.connection, tried, request.run_started_at)
     return await give_credentials(work, attempt)

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import datetime
 
+import structlog
 from outrider_bus.ports import Begin
 from outrider_contracts.environments import EnvironmentSealed, Manifest, SealedOutput
 from outrider_contracts.http import SealRequest, SealResult
@@ -14,8 +15,11 @@ from storage.cases.work import Work
 from storage.domain.attempts import Attempt, connections, superseding
 from storage.domain.refusals import Refused, Waiting
 from storage.domain.sealing import Outcome, SealPlan, plan_seal
+from storage.ports import UnsafePath
 from storage.records import attempts, holds, listings, versions
 from storage.records.codec import Connection
+
+_log = structlog.stdlib.get_logger(__name__)
 
 
 async def seal(work: Work, request: SealRequest, begin: Begin, *, asked: bool = True, over: bool = False) -> SealResult:
@@ -97,16 +101,23 @@ async def _found(work: Work, attempt: Attempt, outcome: Outcome) -> dict[str, Ma
 
 
 async def _manifest(work: Work, attempt: Attempt, path: str, outcome: Outcome) -> Manifest | None:
-    """The stager's manifest (files), or what lies there (uris): storage writes that down itself, once it counts."""
-    manifest = await work.store.manifests.read(path)
-    if manifest is not None or attempt.declaration.mode == "files":
-        return manifest
-    inventory = await work.store.objects.inventory(path)
-    if not inventory.files:
+    """The stager's manifest (files), or what lies there: storage writes that down itself, once it counts.
+
+    What can't be looked at (on a volume a job may put a link in a directory's place) is no output.
+    """
+    try:
+        manifest = await work.store.manifests.read(path)
+        if manifest is not None or attempt.declaration.way == "files":
+            return manifest
+        inventory = await work.store.objects.inventory(path)
+        if not inventory.files:
+            return None
+        word = next(each.format for each in attempt.outputs.values() if each.path == path)
+        inventory = inventory.model_copy(update={"format": word})
+        return await work.store.manifests.write(path, inventory) if outcome == "success" else inventory
+    except UnsafePath as error:
+        _log.warning("output not taken", team=attempt.task.team, path=path, error=str(error))
         return None
-    word = next(each.format for each in attempt.outputs.values() if each.path == path)
-    inventory = inventory.model_copy(update={"format": word})
-    return await work.store.manifests.write(path, inventory) if outcome == "success" else inventory
 
 
 async def _on_record(work: Work, connection: Connection, attempt: Attempt, plan: SealPlan | None = None) -> SealResult:

@@ -93,7 +93,7 @@ def _view(
         task=attempt.task, try_number=attempt.try_number, run_started_at=attempt.run_started_at,
         generation=attempt.generation, place=attempt.place, state=attempt.state, outcome=attempt.outcome,
         announced_at=attempt.announced_at, ready_at=attempt.ready_at, sealed_at=attempt.sealed_at,
-        inputs=dict(attempt.inputs or {}), mode=attempt.declaration.mode, logical_date=attempt.logical_date,
+        inputs=dict(attempt.inputs or {}), mode=attempt.declaration.way, logical_date=attempt.logical_date,
         asked_at=attempt.ensured_at, resolved_at=attempt.resolved_at, declared=attempt.declaration.inputs,
         missing_inputs=attempt.missing_inputs,
         input_sizes={name: _size(parts, sizes) for name, parts in (attempt.inputs or {}).items()},

@@ -3,7 +3,8 @@
 import asyncio
 from datetime import datetime
 
-from outrider_contracts.http import Credentials
+import structlog
+from outrider_contracts.http import Credentials, Environment, StoreAddress
 from outrider_contracts.keys import TryKey
 from outrider_contracts.tenants import TeamStatus
 
@@ -11,9 +12,11 @@ from storage.cases.work import Work
 from storage.domain.access import Access
 from storage.domain.attempts import Attempt, Wanted, default_retention, failed_retention, superseding
 from storage.domain.refusals import Refused
+from storage.ports import UnsafePath
 from storage.records import attempts, runs, told, versions
 from storage.records.codec import Connection
 
+_log = structlog.stdlib.get_logger(__name__)
 _GENERATIONS_TO_TRY = 20
 
 
@@ -24,7 +27,7 @@ async def made(work: Work, wanted: Wanted, reader: TeamStatus, asked: bool) -> A
             attempt = await _take(work, tx.connection, wanted, reader, asked)
         if attempt.state != "announced":
             return attempt
-        if all(await asyncio.gather(*map(work.store.objects.open, attempt.paths.values()))):
+        if all(await asyncio.gather(*(usable(work, path) for path in attempt.paths.values()))):
             return attempt
         async with work.database.begin() as tx:
             if (mine := await attempts.held(tx.connection, attempt)) is not None:
@@ -34,6 +37,15 @@ async def made(work: Work, wanted: Wanted, reader: TeamStatus, asked: bool) -> A
         f"{_GENERATIONS_TO_TRY} generations of {wanted.place} held something already",
         "the store holds data this database does not know: ask the platform's operators",
     )
+
+
+async def usable(work: Work, path: str) -> bool:
+    """Have the directory; False where no try may write there."""
+    try:
+        return await work.store.objects.open(path)
+    except UnsafePath as error:
+        _log.warning("directory not made", path=path, error=str(error))
+        return False
 
 
 async def _take(work: Work, connection: Connection, wanted: Wanted, reader: TeamStatus, asked: bool) -> Attempt:
@@ -99,6 +111,24 @@ def given_up(label: str) -> Refused:
     )
 
 
+async def environment_of(work: Work, attempt: Attempt, store: StoreAddress) -> Environment:
+    """What the try is given; *store*: where whoever asks finds it."""
+    mode = attempt.declaration.way
+    return Environment(
+        task=attempt.tried,
+        run_started_at=attempt.run_started_at,
+        generation=attempt.generation,
+        place=attempt.place,
+        mode=mode,
+        store=store,
+        inputs=dict(attempt.inputs or {}),
+        missing_inputs=attempt.missing_inputs,
+        outputs=attempt.outputs,
+        credentials=await give_credentials(work, attempt),
+        fence="team" if mode == "volume" else "task",
+    )
+
+
 async def give_credentials(work: Work, attempt: Attempt) -> Credentials | None:
     """Short-lived credentials for the try; when they were given is kept. None where the store needs none."""
     given = await work.issuer.issue(access_of(attempt))
@@ -124,7 +154,7 @@ def access_of(attempt: Attempt) -> Access:
         session=f"{tried.dag_id}.{tried.task_id}.{tried.map_index}.{tried.try_number}",
         inputs=tuple(part.path for parts in (attempt.inputs or {}).values() for part in parts),
         outputs=tuple(attempt.paths.values()),
-        by_job=attempt.declaration.mode == "uris",
+        by_job=attempt.declaration.way == "uris",
     )
 
 

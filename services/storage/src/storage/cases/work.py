@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from outrider_bus.ports import Database
+from outrider_contracts.tenants import TeamStatus
 
+from storage.domain.admission import admit
 from storage.ports import Airflow, CredentialIssuer, Store, Teams
 
 
@@ -44,3 +46,7 @@ class Work:
     terms: Terms
     clock: Callable[[], datetime]
     pods: PodAddresses = PodAddresses()
+
+    async def admit(self, team: str, waited: timedelta = timedelta(0)) -> TeamStatus:
+        """The team's status if it may have environments. Raises Waiting or Refused."""
+        return admit(team, await self.teams.get(team), waited, self.store.backends)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from tenancy.domain.kubeconfig import ClusterAddress, connection, held_token, la
 from tenancy.domain.manifests import Manifest, Ref, differences, managers, part
 from tenancy.domain.namespaces import UID_MARK, fences, namespace
 from tenancy.domain.teams import Wanted
+from tenancy.domain.volumes import unbound, volume
 from tenancy.ports import Applied, Change, Cluster, FieldsHeld, ProvisioningFailed
 
 
@@ -25,6 +27,8 @@ class Site:
     connections: Path
     platform_cidrs: tuple[str, ...] = ()
     token_seconds: int = 48 * 3600
+    volume_source: Mapping[str, object] | None = None
+    """How pods reach a team's directory of the shared volume, with `{team}` in it."""
 
 
 class KubernetesProvisioner:
@@ -53,9 +57,12 @@ class KubernetesProvisioner:
                 f"over, an administrator labels it {UID_MARK}={wanted.uid}"
             )
         await self._set(home, found, course)
-        for manifest in (*fences(wanted, self._site.platform_cidrs), *wanted_accounts(wanted)):
+        mounted = volume(wanted, self._site.volume_source)
+        for manifest in (*fences(wanted, self._site.platform_cidrs), *wanted_accounts(wanted), *mounted):
             # in a namespace that is not there yet there is nothing to look at
-            there = None if found is None else await self._cluster.find(Ref.of(manifest))
+            ref = Ref.of(manifest)
+            there = None if found is None and ref.namespace else await self._cluster.find(ref)
+            course.held += unbound(there)
             await self._set(manifest, there, course)
         if found is not None:
             await self._remove(unwanted_accounts(wanted), course)

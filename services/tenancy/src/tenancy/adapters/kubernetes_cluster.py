@@ -20,6 +20,7 @@ from tenancy.ports import FieldsHeld, ProvisioningFailed
 FIELD_MANAGER = "outrider-tenancy"
 _PLURALS = {
     "Namespace": "namespaces", "ServiceAccount": "serviceaccounts", "ResourceQuota": "resourcequotas",
+    "PersistentVolume": "persistentvolumes", "PersistentVolumeClaim": "persistentvolumeclaims",
     "LimitRange": "limitranges", "NetworkPolicy": "networkpolicies", "RoleBinding": "rolebindings",
 }  # fmt: skip
 _SECONDS = 10

@@ -1,15 +1,17 @@
 """Which records of the onboarding topic are accepted, and what accepting one changes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from outrider_contracts.names import DerivedNames
-from outrider_contracts.tenants import TeamDesired
+from outrider_contracts.tenants import Backend, TeamDesired
 
 from tenancy.domain.teams import Refusal, TeamRecord
 
 RESYNC = timedelta(minutes=15)
+STORAGE = "storage"
+"""The provisioner that says whether a team's data may lie where its document wants it."""
 
 
 def judge(desired: TeamDesired, known: TeamRecord | None) -> Refusal | None:
@@ -35,6 +37,23 @@ def judge(desired: TeamDesired, known: TeamRecord | None) -> Refusal | None:
     if known is None and desired.spec.lifecycle == "Deleted":
         return Refusal("Unknown", f"{desired.team} is not known here, so there is nothing to delete")
     return None
+
+
+def moved(desired: TeamDesired, known: TeamRecord | None, offered: Collection[Backend]) -> Refusal | None:
+    """Say whether *desired* would have the team's data elsewhere than it may lie already; None if it would not.
+
+    Data is never moved. A backend that was never *offered* holds none, so a document that named it may be mended.
+    """
+    if known is None:
+        return None
+    now, then = desired.spec.storage.backend, known.spec.storage.backend
+    if now == then or (then not in offered and STORAGE not in known.applied):
+        return None
+    message = (
+        f"data of {desired.team} lies under storage.backend {then!r} and is never moved: write that again "
+        f"({desired.digest[:12]} names {now!r}), or onboard a team with another id"
+    )
+    return Refusal("BackendFixed", message)
 
 
 def clash(team: str, others: Iterable[str]) -> Refusal | None:

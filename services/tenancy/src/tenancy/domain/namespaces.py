@@ -16,9 +16,8 @@ def namespace(wanted: Wanted) -> Manifest:
     """The namespace, marked with the team's uid: nothing else says whose it is."""
     level = wanted.spec.kubernetes.pod_security
     checks = {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "audit", "warn")}
-    labels = {"app.kubernetes.io/managed-by": "outrider-tenancy", _TEAM_MARK: wanted.team, UID_MARK: wanted.uid}
-    name = wanted.names.namespace
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {**labels, **checks}}}
+    labels = {**marks(wanted), UID_MARK: wanted.uid, **checks}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": wanted.names.namespace, "labels": labels}}
 
 
 def fences(wanted: Wanted, platform: Sequence[str]) -> tuple[Manifest, ...]:
@@ -28,9 +27,13 @@ def fences(wanted: Wanted, platform: Sequence[str]) -> tuple[Manifest, ...]:
 
 def placed(wanted: Wanted, kind: str, api_version: str, name: str, **rest: object) -> Manifest:
     """An object in the team's namespace."""
-    labels = {"app.kubernetes.io/managed-by": "outrider-tenancy", _TEAM_MARK: wanted.team}
-    metadata = {"name": name, "namespace": wanted.names.namespace, "labels": labels}
+    metadata = {"name": name, "namespace": wanted.names.namespace, "labels": marks(wanted)}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **rest}
+
+
+def marks(wanted: Wanted) -> dict[str, str]:
+    """Labels of everything that is the team's."""
+    return {"app.kubernetes.io/managed-by": "outrider-tenancy", _TEAM_MARK: wanted.team}
 
 
 def _quota(wanted: Wanted) -> Manifest:

@@ -1,6 +1,6 @@
 """The onboarding topic: accept or refuse, store, and let the work loop do the rest. Absence never deletes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -10,9 +10,9 @@ from outrider_bus.ports import Heard, Tx
 from outrider_bus.records import RawRecord, cloud_event
 from outrider_contracts.envelope import Envelope, UndecodableError
 from outrider_contracts.event import Event
-from outrider_contracts.tenants import AuditRecorded, TeamDesired, TeamSpec
+from outrider_contracts.tenants import AuditRecorded, Backend, TeamDesired, TeamSpec
 
-from tenancy.domain.acceptance import accept, clash, give_work, judge
+from tenancy.domain.acceptance import accept, clash, give_work, judge, moved
 from tenancy.domain.grants import concerned, readable
 from tenancy.domain.teams import Refusal, TeamRecord
 from tenancy.ports import Ledger
@@ -44,8 +44,10 @@ def decode_desired(record: RawRecord) -> tuple[Envelope, Event] | None:
     return heard
 
 
-async def hear_desired(heard: Sequence[Heard[Event]], tx: Tx, ledger_of: Callable[[Tx], Ledger]) -> None:
-    """Store what is accepted, answer what is not."""
+async def hear_desired(
+    heard: Sequence[Heard[Event]], tx: Tx, ledger_of: Callable[[Tx], Ledger], offered: Collection[Backend]
+) -> None:
+    """Store what is accepted, answer what is not. *offered*: where teams' data may lie here."""
     ledger, now = ledger_of(tx), datetime.now(UTC)
     specs = {record.team: record.spec for record in await ledger.all()}
     for one in heard:
@@ -53,16 +55,20 @@ async def hear_desired(heard: Sequence[Heard[Event]], tx: Tx, ledger_of: Callabl
         if isinstance(one.event, TeamWithdrawn):
             await withdraw(ledger, one.event.team, because, now)
         elif isinstance(one.event, TeamDesired):
-            await desire(ledger, one.event, specs, because, now)
+            await desire(ledger, one.event, specs, because, now, offered)
 
 
-async def desire(ledger: Ledger, desired: TeamDesired, specs: dict[str, TeamSpec], because: str, now: datetime) -> None:
+async def desire(
+    ledger: Ledger, desired: TeamDesired, specs: dict[str, TeamSpec], because: str, now: datetime,
+    offered: Collection[Backend],
+) -> None:  # fmt: skip
     """Accept *desired* and give work to every team whose grants it changes; or say why not.
 
     *specs* holds the spec in force of every team; what is accepted is put into it.
     """
     known = await ledger.get(desired.team)
-    refusal = judge(desired, known) or (clash(desired.team, specs) if known is None else None)
+    refusal = judge(desired, known) or moved(desired, known, offered)
+    refusal = refusal or (clash(desired.team, specs) if known is None else None)
     if refusal is not None:
         await _refuse(ledger, desired, known, refusal, because)
         return
