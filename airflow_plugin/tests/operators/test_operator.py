@@ -156,7 +156,12 @@ def test_a_job_killed_while_its_outputs_are_stored_is_no_success(
     """It had ended well; whoever wanted its end did not know."""
     task = operator(["true"], outputs={"daily": Output()})
     take = task._take
-    monkeypatch.setattr(task, "_take", lambda *given: (task.on_kill(), take(*given))[1])
+
+    def killed_meanwhile(*given: Any) -> bool:
+        task.on_kill()
+        return take(*given)
+
+    monkeypatch.setattr(task, "_take", killed_meanwhile)
 
     with pytest.raises(JobKilled):
         execute(task)

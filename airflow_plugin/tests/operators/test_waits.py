@@ -11,7 +11,7 @@ from airflow.triggers.base import TriggerEvent
 from operators.running import context, dag, execute, outrider_connection, resume
 from operators.stand_in import Answer, StandIn
 from outrider_airflow import Input, LocalExecutionEnvironmentOperator, OutputSensor, waits
-from outrider_airflow.connection import StorageAccess
+from outrider_airflow.connection import StorageAccess, storage_access_async
 from outrider_airflow.errors import EnvironmentRefused, EnvironmentUnavailable
 from outrider_airflow.waits import WAITED, OutputSealedTrigger
 from outrider_contracts.declarations import InputDeclaration
@@ -152,7 +152,7 @@ def test_while_airflow_gives_no_connection_a_sensor_waits_and_a_task_may_be_retr
 
 def test_a_trigger_waits_until_airflow_gives_the_connection(storage: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    found = waits.storage_access_async
+    found = storage_access_async
 
     async def at_last() -> StorageAccess:
         asked.append(1)

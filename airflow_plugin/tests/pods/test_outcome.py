@@ -36,8 +36,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LOOK_SECONDS", 0.0)
 
 
-STORING = {"base": terminated(0), "out": RUNNING, "proxy": RUNNING}
-STORED = {"base": terminated(0), "out": terminated(0), "proxy": RUNNING}
+STORING: dict[str, Any] = {"base": terminated(0), "out": RUNNING, "proxy": RUNNING}
+STORED: dict[str, Any] = {"base": terminated(0), "out": terminated(0), "proxy": RUNNING}
 
 
 def test_outputs_are_waited_for_and_a_sidecar_that_will_not_end_is_not() -> None:

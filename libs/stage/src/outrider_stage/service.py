@@ -75,8 +75,8 @@ class StorageService:
             reason = _reason(body)
             if reason is not None and error.code in (401, 403, 404, 409):
                 raise Revoked(reason) from None
-            told = reason or body.decode(errors="replace")[:200]
-            raise StoreUnavailable(f"{url} answered {error.code}: {told}") from None
+            words = reason or body.decode(errors="replace")[:200]
+            raise StoreUnavailable(f"{url} answered {error.code}: {words}") from None
         except (OSError, http.client.HTTPException) as error:
             raise StoreUnavailable(f"{url} cannot be reached ({error})") from error
         except ValueError as error:
