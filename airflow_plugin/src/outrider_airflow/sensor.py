@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseSensorOperator, Context
 from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from outrider_contracts.declarations import Input, InputDeclaration, parse_declaration
 from outrider_contracts.http import OutputRequest
 
@@ -63,7 +64,11 @@ class OutputSensor(BaseSensorOperator):
         """Wait, in the worker or in the triggerer."""
         if not self.deferrable:
             return super().execute(context)
-        if not self.poke(context):
+        try:
+            is_there = self.poke(context)
+        except EnvironmentRefused as refused:
+            raise self._softly(refused) from refused
+        if not is_there:
             self._defer(attempt_of(context).look(self._declared()))
         return None
 
@@ -77,8 +82,12 @@ class OutputSensor(BaseSensorOperator):
     def after_wait(self, context: Context, event: dict[str, Any]) -> None:  # noqa: ARG002  Airflow gives both
         """Go on when the triggerer has an answer. Raises EnvironmentRefused."""
         if event["refused"]:
-            raise EnvironmentRefused(event["refused"])
+            raise self._softly(EnvironmentRefused(event["refused"]))
         self.log.info("Sealed, seen at %s", datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def _softly(self, refused: EnvironmentRefused) -> AirflowException:
+        """What Airflow's own sensors make of it where they wait in a worker."""
+        return AirflowSkipException(str(refused)) if self.soft_fail else refused
 
     def _declared(self) -> InputDeclaration:
         return parse_declaration(self.task_id, inputs={"awaited": dict(self.awaited)}).inputs["awaited"]

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 from airflow.sdk import TaskGroup
-from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException, TaskDeferred
 from airflow.triggers.base import TriggerEvent
 from operators.running import context, dag, execute, outrider_connection, resume
 from operators.stand_in import Answer, StandIn
@@ -192,6 +192,17 @@ def test_a_sensor_without_a_grant_fails_for_good(storage: StandIn, deferrable: b
 
     with pytest.raises(EnvironmentRefused, match=r"no grant \(not-granted\). Fix: grant it"):
         execute(sensor(deferrable=deferrable))
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_soft_sensor_without_a_grant_is_skipped(storage: StandIn, deferrable: bool) -> None:
+    """However it waits, and whoever hears the refusal."""
+    storage.ready["sealed"].append(NOT_GRANTED)
+
+    with pytest.raises(AirflowSkipException):
+        execute(sensor(deferrable=deferrable, soft_fail=True))
+    with pytest.raises(AirflowSkipException):
+        resume(sensor(deferrable=True, soft_fail=True), "after_wait", {"sealed": False, "refused": "no grant"})
 
 
 def test_what_the_triggerer_was_refused_fails_the_sensor_for_good(storage: StandIn) -> None:

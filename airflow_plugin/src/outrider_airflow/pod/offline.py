@@ -33,11 +33,12 @@ class NoCluster:
 def sketch(task: Any, *, upload_seconds: int, workspace: str | None) -> PodPlan:
     """What would be put into the task's pod; a task instance's own values are left open."""
     declared = declaration(task)
-    binding = resolve(whose.of_file(task.dag.fileloc, task.dag.tags), whose.rules(settings())) if task.dag else None
+    of_dag = task.has_dag()
+    binding = resolve(whose.of_file(task.dag.fileloc, task.dag.tags), whose.rules(settings())) if of_dag else None
     files = declared.way == "files"  # of a volume the place is known, what lies where is not
     told = EnvironmentDocument(
         team=binding.team if binding else "your-team",
-        dag_id=task.dag_id,
+        dag_id=task.dag_id if of_dag else NOT_KNOWN,
         run_id=NOT_KNOWN,
         task_id=task.task_id,
         map_index=-1,

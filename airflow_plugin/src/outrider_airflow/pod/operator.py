@@ -279,7 +279,9 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
 
     def _leave(self, pod: V1Pod) -> None:
         self.patch_already_checked(pod, reraise=False)
-        if self.on_finish_action != OnFinishAction.KEEP_POD:
+        if pod.status.phase in PodPhase.terminal_states:
+            self.process_pod_deletion(pod, reraise=False)
+        elif self.on_finish_action != OnFinishAction.KEEP_POD:
             self.pod_manager.delete_pod(pod)
 
     def _keep(self, context: Context, pod: V1Pod, attempt: "Attempt | int") -> None:

@@ -66,10 +66,9 @@ def _watched(service: StorageService, seconds: float, give_up: Callable[[Excepti
     done = threading.Event()
 
     def watch() -> None:
-        left = seconds
-        while not done.wait(min(_ASK_SECONDS, max(left, 0))):
-            left -= _ASK_SECONDS
-            if left <= 0:
+        ends = time.monotonic() + seconds  # an answer may take long, too
+        while not done.wait(max(0.0, min(_ASK_SECONDS, ends - time.monotonic()))):
+            if time.monotonic() >= ends:
                 give_up(TooLate(f"the upload did not end within {seconds:g} s; set a longer upload_timeout"))
             elif reason := service.revoked():
                 give_up(Revoked(reason))
