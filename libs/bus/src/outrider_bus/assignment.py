@@ -14,7 +14,7 @@ WINDOW = 64 * 1_048_576
 how far behind it in the log another team's fact is still seen. A poll may go beyond it once per partition."""
 _LEAST_SHARE = 1_048_576
 _OBJECTS = 2_048
-"""Bytes that a decoded record takes beside its key and value; a rough measure."""
+"""Bytes that a decoded record takes beside its own; a rough measure."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,8 @@ class Assignment:
 
     def feed(self, record: RawRecord) -> None:
         """A record was read."""
-        self.trackers[record.topic, record.partition].feed(
-            record.offset, record.timestamp, _OBJECTS + len(record.value or b"") + len(record.key or b"")
-        )
+        tracker = self.trackers[record.topic, record.partition]
+        tracker.feed(record.offset, record.timestamp, _OBJECTS + record.size)
 
     def done(self, record: RawRecord) -> None:
         """A record is worked off for good."""

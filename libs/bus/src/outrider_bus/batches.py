@@ -89,17 +89,19 @@ class BatchTx:
         async with self.database.begin() as tx:
             for job in behind:
                 await parking.queue(tx.connection, self.group, job.lane, job.record)
-            if parked is not None:
-                await parking.remove(tx.connection, parked)
             new = await inbox.take(tx.connection, self.group, by_key)
+            if parked is not None:  # behind the inbox, as whoever gives up by hand does: nobody waits crosswise
+                await parking.remove(tx.connection, parked)
             fresh = [job for key, job in by_key.items() if key in new]
-            for job in fresh:
-                if job.why:
-                    self._give_up(tx, job.record, job.why)
+            letters = [(job.record, job.why) for job in fresh if job.why]
+            for record, why in letters:
+                tx.put(dead_letter(record, why, topic=self.dead_letters, group=self.group))
             if facts := [job.fact for job in fresh if job.fact]:
                 await self._handle(facts, tx)
             if not assignment.active:
                 raise StaleEpochError("the partitions were taken away meanwhile")
+        for record, why in letters:
+            self.counters.given_up(record, why)
 
     async def _handle(self, fresh: Sequence[Heard[Event]], tx: OutboxTx) -> None:
         try:
@@ -118,14 +120,11 @@ class BatchTx:
     async def give_up(self, parked: Parked, why: Why) -> None:
         """Make a dead letter of a parked record."""
         async with self.database.begin() as tx:
-            if await inbox.take(tx.connection, self.group, [self.sort(parked.record).key]):
-                self._give_up(tx, parked.record, why)
+            if new := await inbox.take(tx.connection, self.group, [self.sort(parked.record).key]):
+                tx.put(dead_letter(parked.record, why, topic=self.dead_letters, group=self.group))
             await parking.remove(tx.connection, parked.seq)
-
-    def _give_up(self, tx: OutboxTx, record: RawRecord, why: Why) -> None:
-        self.counters.dead_letters += 1
-        _LOG.warning("record given up", group=self.group, origin=str(record.origin), stage=why.stage, reason=why.reason)
-        tx.put(dead_letter(record, why, topic=self.dead_letters, group=self.group))
+        if new:
+            self.counters.given_up(parked.record, why)
 
 
 class BatchRunner:
@@ -134,7 +133,7 @@ class BatchRunner:
 
     def __init__(self, work: BatchTx, *, max_records: int, timing: Timing, progress: Callable[[], None]) -> None:
         self._work = work
-        self._max_records = max_records
+        self._max_records = self._most = max_records
         self._timing = timing
         self._progress = progress
         self._waiting: Turns[RawRecord] = Turns()
@@ -183,12 +182,12 @@ class BatchRunner:
         work = self._work
         lot = ParkingLot(
             work.database, work.counters, self._timing,
-            retry=lambda parked: work.retry(parked, assignment), give_up=work.give_up,
+            retry=lambda parked: work.retry(parked, assignment), give_up=work.give_up, ours=lambda: assignment.active,
         )  # fmt: skip
         ours = await self._surely(lambda: lot.learn(assignment.partitions), assignment)
         while ours and assignment.active:
             until_due = await lot.tend_due()
-            if self._draining:
+            if self._draining or not assignment.active:  # it may have hung until another worker had begun
                 return
             if not self._waiting and not self._next:
                 self._arrived.clear()
@@ -199,9 +198,12 @@ class BatchRunner:
             batch, self._next = self._next, []
             if not batch:  # taken away while they were read
                 continue
-            keeping = self._surely(lambda now=batch: self._work_off(now, assignment, lot), assignment)  # type: ignore[misc]
+            most, left = self._most, [*batch]
+            keeping = self._surely(lambda now=left: self._keep(now, assignment, lot), assignment)  # type: ignore[misc]
             ours, _ = await asyncio.gather(keeping, self._read())
             if ours:
+                if self._most == most:  # all went well at that size: back to what it was, bit by bit
+                    self._most = min(2 * most, self._max_records)
                 work.counters.batch_records.add(len(batch))
                 for job in batch:
                     assignment.done(job.record)
@@ -223,6 +225,18 @@ class BatchRunner:
                 return True
             await asyncio.sleep(next(waits))
         return False
+
+    async def _keep(self, left: list[Job], assignment: Assignment, lot: ParkingLot) -> None:
+        """Work off what is *left* of a batch, in portions that halve with each failure of the database: what takes
+        longer than a transaction may is kept piece by piece."""
+        while left:
+            portion = left[: self._most]
+            try:
+                await self._work_off(portion, assignment, lot)
+            except UnavailableError:
+                self._most = max(1, len(portion) // 2)
+                raise
+            del left[: len(portion)]
 
     async def _work_off(self, batch: Sequence[Job], assignment: Assignment, lot: ParkingLot) -> None:
         """Work the batch off. Where that fails each record is worked off alone, and what fails alone parks its lane."""

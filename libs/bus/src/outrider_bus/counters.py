@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from outrider_bus.deadletters import Why
+from outrider_bus.records import RawRecord
+
 _LOG = structlog.get_logger()
 _RECORDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0)
@@ -40,6 +43,11 @@ class Counters:
     """Records of each batch that was kept."""
     seconds: Spread = field(default_factory=lambda: Spread(_SECONDS))
     """How long each batch took, or each try of a lane's record."""
+
+    def given_up(self, record: RawRecord, why: Why) -> None:
+        """A record has become a dead letter: it is on its way with what was committed."""
+        self.dead_letters += 1
+        _LOG.warning("record given up", group=self.group, origin=str(record.origin), stage=why.stage, reason=why.reason)
 
     def waits(self, why: str) -> None:
         """An outside system is away; said in the log once per outage."""

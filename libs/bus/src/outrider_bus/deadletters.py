@@ -69,5 +69,6 @@ def open_letter(letter: RawRecord) -> Letter:
 
 
 def inbox_id(record: RawRecord) -> str:
-    """The inbox key of a record that has no readable id of its own."""
-    return f"@{record.partition}/{record.offset}"
+    """The inbox key of a record that has no readable id of its own; a topic that was made anew begins anew with
+    its offsets, but not in time."""
+    return f"@{record.partition}/{record.offset}@{round(record.timestamp.timestamp() * 1000)}"

@@ -20,8 +20,11 @@ WHERE NOT EXISTS (SELECT FROM bus.inbox AS i WHERE (i.group_id, i.topic, i.event
 """Those of the ids (group, topic, ids) that are not entered."""
 _DROP = "DELETE FROM bus.inbox WHERE (group_id, topic, event_id) = ($1, $2, $3)"
 _FORGET = """
-DELETE FROM bus.inbox WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM bus.inbox WHERE heard_at < now() - $1::interval LIMIT 10000))
+WITH gone AS (
+    DELETE FROM bus.inbox WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM bus.inbox WHERE heard_at < now() - $1::interval LIMIT 10000))
+    RETURNING 1
+) SELECT count(*) = 10000 FROM gone
 """
 
 
@@ -45,6 +48,6 @@ async def drop(connection: Connection, group: str, key: tuple[str, str]) -> None
     await connection.execute(_DROP, group, *key)
 
 
-async def forget(connection: Connection, days: float) -> None:
-    """Drop a portion of the entries older than any record or dead letter can be."""
-    await connection.execute(_FORGET, timedelta(days=days))
+async def forget(connection: Connection, days: float) -> bool:
+    """Drop a portion of the entries older than any record or dead letter can be; True where there may be more."""
+    return bool(await connection.fetchval(_FORGET, timedelta(days=days)))

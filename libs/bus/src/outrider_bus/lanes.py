@@ -72,13 +72,12 @@ class KeyLanes:
     async def give_up(self, job: "Job", why: Why, *, parked: int | None = None) -> None:
         """Write the dead letter, once, with the inbox row."""
         async with self.database.begin() as tx:
-            if await inbox.take(tx.connection, self.group, [(job.record.topic, job.inbox_id)]):
-                self.counters.dead_letters += 1
-                origin = str(job.record.origin)
-                _LOG.warning("record given up", group=self.group, origin=origin, stage=why.stage, reason=why.reason)
+            if new := await inbox.take(tx.connection, self.group, [(job.record.topic, job.inbox_id)]):
                 tx.put(dead_letter(job.record, why, topic=self.dead_letters, group=self.group))
             if parked is not None:
                 await parking.remove(tx.connection, parked)
+        if new:
+            self.counters.given_up(job.record, why)
 
     async def retry(self, parked: parking.Parked, assignment: Assignment) -> None:
         """Handle a parked record, and take it out of the parking lot."""

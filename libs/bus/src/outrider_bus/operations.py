@@ -1,6 +1,7 @@
 """What operators do by hand with a service's parked lanes and its outbox. Every act is audited where it is done."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -75,8 +76,9 @@ class Operations:
             why = Why("handle", f"given up by {act.actor}: {act.reason}; last error: {lane.reason}", lane.attempts)
             tx.put(dead_letter(record, why, topic=self._dead_letters, group=lane.group))
             await tx.say(_of_lane(act, "bus.parked.give-up", lane))
-            self._groups[lane.group].counters.dead_letters += 1
-            return True
+        if group := self._groups.get(lane.group):
+            group.counters.given_up(record, why)
+        return True
 
     async def waiting(self) -> list[tuple[str, int, float]]:
         """Per topic: rows on their way to Kafka, and the age of the oldest in seconds."""
@@ -98,10 +100,9 @@ class Operations:
             return len(rows)
 
     async def _take(self, connection: Connection, group: str, record: RawRecord) -> bool:
-        try:
+        heard = None
+        with suppress(UndecodableError, KeyError):  # a group that this version has no more
             heard = read(record, self._groups[group].decoder)
-        except UndecodableError:
-            heard = None
         key = (record.topic, heard.envelope.id if heard else inbox_id(record))
         return bool(await inbox.take(connection, group, [key]))
 

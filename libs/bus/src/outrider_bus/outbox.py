@@ -25,7 +25,8 @@ SELECT r.* FROM topics t CROSS JOIN LATERAL (
 """  # steps from topic to topic: what waits for a closed one is not looked at, however much it is
 _NEXT = """
 SELECT seq, topic, id, key, value, headers::text AS headers FROM (
-    SELECT *, sum(octet_length(value)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW) AS before
+    SELECT *, sum(coalesce(octet_length(value), 0) + coalesce(octet_length(key), 0) + pg_column_size(headers))
+           OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW) AS before
     FROM ({rows}) AS oldest
 ) AS r WHERE coalesce(before, 0) < $3 AND $1::text[] IS NOT NULL ORDER BY seq
 """
@@ -33,7 +34,6 @@ _NEXT_OF_ALL, _NEXT_WITHOUT = _NEXT.format(rows=_OLDEST), _NEXT.format(rows=_OLD
 _MOST_BYTES = 16_000_000
 _DELETE = "DELETE FROM bus.outbox WHERE seq = ANY ($1::bigint[])"
 _SET_ASIDE = "UPDATE bus.outbox SET stuck = $2 WHERE seq = $1"
-_DEPTH = "SELECT count(*), extract(epoch FROM now() - min(said_at))::float8 FROM bus.outbox"
 _STUCK = """
 SELECT seq, topic, id, key, octet_length(value) AS bytes, said_at, stuck FROM bus.outbox
 WHERE stuck IS NOT NULL ORDER BY seq LIMIT $1
@@ -91,12 +91,6 @@ async def delete(connection: Connection, seqs: Collection[int]) -> None:
 async def set_aside(connection: Connection, seq: int, why: str) -> None:
     """Kafka will never take this one; it stays for people to look at."""
     await connection.execute(_SET_ASIDE, seq, why)
-
-
-async def depth(connection: Connection) -> tuple[int, float]:
-    """How many rows wait, and for how many seconds the oldest does."""
-    row = await connection.fetchrow(_DEPTH)
-    return (row[0], row[1] or 0.0) if row else (0, 0.0)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ _PARK = """
 INSERT INTO bus.parked (group_id, lane, topic, partition, "offset", said_at, key, value, headers,
                         attempts, next_try_at, reason)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10, now() + $11, $12)
-ON CONFLICT (group_id, topic, partition, "offset") DO NOTHING
+ON CONFLICT (group_id, topic, partition, "offset", said_at) DO NOTHING
 """
 _FIRST = """
 SELECT seq, topic, partition, "offset", said_at, key, value, headers::text AS headers, attempts, reason,

@@ -12,6 +12,7 @@ from outrider_bus.database import PostgresDatabase
 from outrider_bus.deadletters import Why
 from outrider_bus.parking import Parked
 from outrider_bus.patience import attempt, spell
+from outrider_bus.ports import StaleEpochError
 from outrider_bus.records import RawRecord
 from outrider_bus.timing import Timing
 
@@ -21,7 +22,8 @@ _AT_A_TIME = 10
 
 class ParkingLot:
     """Used by both runners. `retry` handles a parked record and `give_up` makes it a dead letter; both take it out of
-    the lot in the same transaction. Every method raises UnavailableError; calling it again is harmless."""
+    the lot in the same transaction; `ours` tells whether the assignment lasts. Every method raises UnavailableError and
+    StaleEpochError; calling it again is harmless."""
 
     def __init__(
         self,
@@ -31,6 +33,7 @@ class ParkingLot:
         *,
         retry: Callable[[Parked], Awaitable[None]],
         give_up: Callable[[Parked, Why], Awaitable[None]],
+        ours: Callable[[], bool],
     ) -> None:
         self.sick: set[str] = set()
         self._due: dict[str, float] = {}
@@ -40,6 +43,7 @@ class ParkingLot:
         self._timing = timing
         self._retry = retry
         self._give_up = give_up
+        self._ours = ours
 
     async def learn(self, partitions: Collection[TopicPartition]) -> None:
         """Which lanes are sick. Nothing may be handled before: it could overtake a parked record."""
@@ -52,6 +56,7 @@ class ParkingLot:
         wait, reason = self._timing.retry_delays[0], spell(failure)
         async with self._database.begin() as tx:
             await parking.park(tx.connection, self._group, lane, record, attempts=1, wait=wait, reason=reason)
+            self._check_ours()
         self.sick.add(lane)
         self._counters.parked_lanes = len(self.sick)
         _LOG.warning("lane parked", group=self._group, lane=lane, error=reason)
@@ -61,6 +66,12 @@ class ParkingLot:
         async with self._database.begin() as tx:
             for record in records:
                 await parking.queue(tx.connection, self._group, lane, record)
+            self._check_ours()
+
+    def _check_ours(self) -> None:
+        """Whoever owns the partition now would not know of what is parked behind his back."""
+        if not self._ours():
+            raise StaleEpochError("the partition was taken away meanwhile")
 
     async def tend(self, lane: str) -> float:
         """Try the first record of a sick lane where it is due. Gives the seconds until it should be seen to again,
@@ -82,7 +93,8 @@ class ParkingLot:
         well. Never raises: what goes wrong is seen to later."""
         now = time.monotonic()
         self._due = {lane: self._due.get(lane, now) for lane in self.sick}
-        for lane in [lane for lane, at in self._due.items() if at <= now][:_AT_A_TIME]:
+        due = sorted((at, lane) for lane, at in self._due.items() if at <= now)
+        for _, lane in due[:_AT_A_TIME]:
             try:
                 seconds = await self.tend(lane)
             except Exception as error:  # noqa: BLE001 - an outage, or a fault of the bus: one lane must not hold up all

@@ -1,5 +1,6 @@
 """What goes wrong, sorted: the record's own fault, or something that is only a matter of time."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
@@ -19,6 +20,11 @@ async def attempt(act: Callable[[], Awaitable[None]], counters: Counters) -> Exc
         await act()
     except (StaleEpochError, UnavailableError):
         raise
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return RuntimeError(f"cancelled from within: {error!r}")  # something that the handler awaited, not we
     except Exception as error:  # whatever a handler raises parks its lane, and only its lane
         if is_away(error) or is_worth_repeating(error):
             raise UnavailableError(str(error)) from error

@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterator, Sequence
 
 from outrider_bus.kafka import LARGE_RECORD
 from outrider_bus.outbox import Said
+from outrider_bus.records import sizes
 
 
 def is_large(said: Said) -> bool:
     """Whether the row is to be compressed on its way."""
-    return len(said.row.value or b"") > LARGE_RECORD
+    return sizes(said.row.key, said.row.value, said.row.headers) > LARGE_RECORD
 
 
 def portions(rows: Sequence[Said], alone: Collection[int]) -> Iterator[list[Said]]:

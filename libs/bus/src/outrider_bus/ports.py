@@ -6,12 +6,12 @@
 * **Nothing is passed over.** An offset is committed only when every record below it is done, parked or a dead letter,
   durably. Poison (headers, bytes, JSON, validation, a writer who may not say this) becomes a dead letter, untouched,
   with origin and reason, and holds nobody up. Unknown types are counted and skipped.
-* **Order** is kept per lane (`lanes`) or per partition (`batches`; once a record is parked, per key), across
-  redeliveries, rebalances and parking; not across a dead letter, and not between topics. So handlers should converge in
-  any order.
+* **Order** is kept per lane (`lanes`; a lane's facts should be one team's) or per key (`batches`), across redeliveries,
+  rebalances and parking; not across a dead letter, and not between topics. So handlers should converge in any order.
 * **Teams take turns.** A flood delays another team's fact by turns, not by its size. `lanes`: teams that have work take
   turns for the slots, so a fact that was read begins once slots have come free as often as other teams wait. `batches`:
-  partitions take turns for the places of a batch; of n partitions that wait each has every nth place. A group reads
+  they take turns for the places of a batch; of n that wait each has every nth place. In its own topic a team is one
+  team, whatever keys it writes; elsewhere it is told by the key's beginning, without decoding. A group reads
   64 MiB ahead (some 25,000 ordinary facts), each partition its equal share, and only a partition that holds its share
   rests: a fact that lies further behind a flood of its own partition is seen when the flood has come down to that.
 * **What is said leaves** if and only if its transaction commits, in order per key, at least once; hearers know its id.
@@ -119,7 +119,7 @@ Begin = Callable[[], AbstractAsyncContextManager[Tx]]
 it ends the handler at once and the record counts as done."""
 
 BatchHandler = Callable[[Sequence[Heard[Event]], Tx], Awaitable[None]]
-"""Hears records in partition order, each id once; effect and answers go through the given transaction. It may be called
+"""Hears records in order per key, each id once; effect and answers go through the given transaction. It may be called
 again with a part of the records when the whole was refused."""
 
 LaneHandler = Callable[[Heard[Event], Begin], Awaitable[None]]

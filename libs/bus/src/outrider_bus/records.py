@@ -4,10 +4,12 @@ import base64
 import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from outrider_contracts.envelope import Envelope, UndecodableError, decode, open_envelope
 from outrider_contracts.event import Event
+from outrider_contracts.topics import team_of_topic
 
 from outrider_bus.ports import Heard, Origin
 
@@ -33,10 +35,25 @@ class RawRecord(NamedTuple):
         return Origin(self.topic, self.partition, self.offset, self.timestamp)
 
     @property
+    def size(self) -> int:
+        """Bytes of key, value and headers."""
+        return sizes(self.key, self.value, self.headers)
+
+    @property
     def owner(self) -> str:
-        """Who takes turns with others, told without decoding: the team that the key begins with, or the topic."""
+        """Who takes turns with others, told without decoding: the topic's team, else the one that the key begins
+        with, else the topic. In its own topic a team may write any key, and has one turn all the same."""
+        if team := _team_of(self.topic):
+            return team
         return self.key.split(b"/", 1)[0].decode(errors="replace") if self.key else self.topic
 
+
+def sizes(key: bytes | None, value: bytes | None, headers: RawHeaders) -> int:
+    """Bytes that a record has, of whatever kind."""
+    return len(key or b"") + len(value or b"") + sum(len(name) + len(held or b"") for name, held in headers)
+
+
+_team_of = lru_cache(maxsize=4096)(team_of_topic)
 
 Decoder = Callable[[RawRecord], tuple[Envelope, Event] | None]
 """Reads a record. None: a type this version does not know, counted and skipped. UndecodableError: a dead letter."""

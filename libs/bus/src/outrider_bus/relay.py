@@ -122,11 +122,19 @@ class Relay:
     async def _send(self, connection: Any, rows: list[Said]) -> list[int]:
         """Send all, wait for all; gives what may be deleted: per key everything before the first failure."""
         held: set[tuple[str, bytes | None]] = set()
+        unposted: set[str] = set()
+        """Topics of which a row could not be handed over: nothing goes after it that may belong behind it."""
         moved: list[int] = []
         unwell = ""
         for portion in portions(rows, self._alone):
-            together = [said for said in portion if (said.row.topic, said.row.key) not in held]
-            results = await asyncio.gather(*[await self._post(said) for said in together], return_exceptions=True)
+            posted: list[tuple[Said, asyncio.Future[Any]]] = []
+            for said in portion:
+                if said.row.topic not in unposted and (said.row.topic, said.row.key) not in held:
+                    posted.append((said, future := await self._post(said)))
+                    if future.done() and (future.cancelled() or future.exception()):
+                        unposted.add(said.row.topic)
+            together = [said for said, _ in posted]
+            results = await asyncio.gather(*[future for _, future in posted], return_exceptions=True)
             for said, result in zip(together, results, strict=True):
                 key = (said.row.topic, said.row.key)
                 if not isinstance(result, BaseException):
@@ -199,6 +207,6 @@ class Relay:
                 await asyncio.wait_for(producer.stop(), _LOOK_UP_SECONDS)
 
     async def _tidy(self, connection: Any) -> None:
-        if time.monotonic() - self._last_tidy > _TIDY_SECONDS:
+        due = time.monotonic() - self._last_tidy > _TIDY_SECONDS
+        if due and not await inbox.forget(connection, self._timing.inbox_days):
             self._last_tidy = time.monotonic()
-            await inbox.forget(connection, self._timing.inbox_days)

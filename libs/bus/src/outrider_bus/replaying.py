@@ -71,6 +71,7 @@ class Replaying:
         self._cursors = {part.partition: part.cursor for part in self._job.partitions}
         self._failures: list[ReplayFailure] = []
         self._saved_at = time.monotonic()
+        self._gone = 0
 
     async def run(self, open_reader: Callable[[str], RangeReader]) -> None:
         """Work it off, however often Kafka or PostgreSQL go away; returns when it is done or no longer ours."""
@@ -87,7 +88,8 @@ class Replaying:
                     with suppress(UnavailableError):
                         await self._save(note=f"waits for Kafka: {error!r}")
                     await self._rest(next(waits))
-            await self._end("done", "")
+            expired = f"{self._gone} offsets had expired before they were read" if self._gone else ""
+            await self._end("done", expired)
         except Ended:
             with suppress(UnavailableError, Ended):
                 await self._save(lease=0.0)
@@ -123,9 +125,11 @@ class Replaying:
                     await self._save_now_and_then()
 
     async def _check_kept(self, reader: RangeReader, ends: dict[int, int]) -> None:
-        for number, (_, last) in (await reader.bounds(ends)).items():
+        for number, (first, last) in (await reader.bounds(ends)).items():
             if ends[number] > last:
                 raise RuntimeError(f"{self._job.topic}/{number} ends at {last}, not {ends[number]}: it was made anew")
+            if gone := min(first, ends[number]) - self._cursors[number]:
+                self._gone += max(0, gone)
 
     def _sift(self, records: Sequence[Any], cursors: Mapping[int, int]) -> _Portion:
         portion = _Portion(dict(cursors), len(records))

@@ -81,6 +81,7 @@ class Shift:
         self._lot = ParkingLot(
             work.database, work.counters, timing,
             retry=lambda parked: work.retry(parked, assignment), give_up=work.give_up_parked,
+            ours=lambda: assignment.active,
         )  # fmt: skip
         self._lanes: dict[str, _Lane] = {}
         self._turns: Turns[RawRecord | _Lane] = Turns()

@@ -136,7 +136,9 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     async def _end_assignment(self) -> None:
         ended = self.assignment
         await self._runner.drain()
-        await self._commit(ended)
+        with suppress(TimeoutError):  # the client would wait for a Kafka that is away; a redelivery finds all done
+            async with asyncio.timeout(self._timing.drain):
+                await self._commit(ended)
         ended.active = False
 
     async def _poll(self) -> None:

@@ -11,6 +11,8 @@ import httpx
 from outrider_local import identities, kafka, service_settings
 from outrider_local.stack import Stack
 
+_TOKEN_PATH = "/v1/token"  # noqa: S105
+
 
 class NotConnected(Exception):
     """A service could not be reached or refused; the message says what to do next."""
@@ -69,8 +71,9 @@ class Connection:
             with httpx.Client(auth=_Bearer(self), timeout=30.0, trust_env=False) as client:
                 answer = client.request(method, url, **options)
         except httpx.TransportError as error:
+            silent = "tenancy" if error.request.url.path == _TOKEN_PATH else service  # who gives tokens is asked first
             raise NotConnected(
-                f"{service} does not answer at {self.urls[service]} ({type(error).__name__}); see `outrider status`"
+                f"{silent} does not answer at {self.urls[silent]} ({type(error).__name__}); see `outrider status`"
             ) from None
         if answer.is_success:
             return answer.json() if answer.content else None
@@ -89,7 +92,7 @@ class _Bearer(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         if time.monotonic() >= self._until:
             basic = httpx.BasicAuth(self._connection.client_id, self._connection.secret_file.read_text().strip())
-            url = f"{self._connection.urls['tenancy']}/v1/token"
+            url = self._connection.urls["tenancy"] + _TOKEN_PATH
             wanted = httpx.Request("POST", url, data={"grant_type": "client_credentials"})
             answer = yield next(basic.auth_flow(wanted))
             if not answer.is_success:
@@ -103,6 +106,6 @@ class _Bearer(httpx.Auth):
 def _problem(service: str, answer: httpx.Response) -> str:
     try:
         error = answer.json()["error"]
-        return f"{service}: {error['message']}" + (f" {error['fix']}" if error.get("fix") else "")
+        return f"{service}: {error['message']}" + (f"; {error['fix']}" if error.get("fix") else "")
     except (ValueError, KeyError, TypeError):
         return f"{service} answered {answer.status_code}: {answer.text[:300]}"

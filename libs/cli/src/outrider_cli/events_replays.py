@@ -10,7 +10,7 @@ from outrider_contracts.replays import Replay, ReplayPlan, Replays
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from outrider_cli.connection import Connection, NotConnected
+from outrider_cli.connection import Connection, Missing, NotConnected
 from outrider_cli.context import out
 from outrider_cli.events_context import AsJson, connected, warn
 from outrider_cli.events_format import ago, length, table, visible
@@ -19,6 +19,7 @@ app = typer.Typer(help="Replays: list them, watch one, stop it, go on with it.",
 Id = Annotated[str, typer.Argument(help="The replay's id; `outrider events replays` lists them.")]
 _COLOURS = {"done": "green", "running": "cyan", "queued": "cyan", "failed": "red", "cancelled": "yellow"}
 _LOOK_SECONDS = 1.0
+_ABSENCE_SECONDS = 120.0
 
 
 @app.callback(invoke_without_command=True)
@@ -30,6 +31,8 @@ def replays(context: typer.Context, as_json: AsJson = False) -> None:
       outrider events replays
       outrider events replays --json | jq -r '.[] | select(.status == "running") | .id'
       outrider events replays show r-1a2b3c4d --follow
+
+    Ends with 0; 1 where no service answers.
     """
     if context.invoked_subcommand:
         return
@@ -79,6 +82,8 @@ def cancel(context: typer.Context, id: Id, as_json: AsJson = False) -> None:
     """Stop a replay within a second or so. What it has handled stays handled.
 
     Example:  outrider events replays cancel r-1a2b3c4d
+
+    Ends with 0; 1 where there is no such replay, or it is over.
     """
     _act(context, id, "cancel", as_json)
 
@@ -88,6 +93,8 @@ def resume(context: typer.Context, id: Id, as_json: AsJson = False) -> None:
     """Go on with a cancelled or failed replay where it was, up to the end its plan has frozen.
 
     Example:  outrider events replays resume r-1a2b3c4d
+
+    Ends with 0; 1 where there is no such replay, or it is over.
     """
     _act(context, id, "resume", as_json)
 
@@ -101,7 +108,7 @@ def follow_to_its_end(connection: Connection, service: str, id: str, *, as_json:
         with bar or nullcontext():
             task = bar.add_task(id) if bar else None
             while True:
-                job = Replay.model_validate(connection.ask(service, f"/v1/bus/replays/{id}"))
+                job = _look(connection, service, id)
                 if bar and task is not None:
                     name = f"{id} {job.status} {escape(visible(job.note[:60]))}".rstrip()
                     bar.update(task, description=name, total=_total(job), completed=_read(job))
@@ -116,6 +123,20 @@ def follow_to_its_end(connection: Connection, service: str, id: str, *, as_json:
     if not as_json:
         _print(job, as_json)
     return 4 if job.status != "done" else 3 if job.counts.failed else 0
+
+
+def _look(connection: Connection, service: str, id: str) -> Replay:
+    """The replay as it is now. It outlives its service: one that is started anew is waited for."""
+    ends = time.monotonic() + _ABSENCE_SECONDS
+    while True:
+        try:
+            return Replay.model_validate(connection.ask(service, f"/v1/bus/replays/{id}"))
+        except Missing:
+            raise
+        except NotConnected:
+            if time.monotonic() > ends:
+                raise
+        time.sleep(_LOOK_SECONDS)
 
 
 def show_plan(plan: ReplayPlan) -> None:
@@ -137,7 +158,8 @@ def show_plan(plan: ReplayPlan) -> None:
                   f"{escape(visible(one.key))}  {one.bytes} bytes", soft_wrap=True)  # fmt: skip
     about = "" if plan.complete else "about "
     pace = f"at {plan.rate:g} a second" if plan.rate else "as fast as it goes"
-    out.print(f"{about}{plan.matching:,} records match, {pace} about {length(plan.seconds)}", soft_wrap=True)
+    known = "; what it knows is passed over" if plan.mode == "missing" else ""
+    out.print(f"{about}{plan.matching:,} records match{known}, {pace} about {length(plan.seconds)}", soft_wrap=True)
     for left in plan.left_out:
         count = f"{left.looked_at:,} " if plan.complete else ""
         out.print(f"[yellow]left out:[/] {count}{escape(left.type)}: {escape(left.why)}", soft_wrap=True)
@@ -159,6 +181,8 @@ def _all(connection: Connection) -> dict[str, list[Replay]]:
             found[service] = list(Replays.model_validate(connection.ask(service, "/v1/bus/replays")).replays)
         except NotConnected as error:
             warn(str(error))
+    if not found:
+        raise NotConnected("no service answers, so nothing is known of replays")
     return found
 
 
