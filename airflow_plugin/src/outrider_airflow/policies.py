@@ -66,25 +66,16 @@ def _fence(dag: Any) -> None:
 
 def _declaring(dag: Any) -> dict[str, Any]:
     from outrider_airflow.declared import KINDS, declares
+    from outrider_airflow.fenced import expanded
 
     tasks = {task.task_id: task for task in dag.tasks if declares(task)}
     for task_id, task in tasks.items():
-        if expanded := sorted({*KINDS, "mode"} & _expanded(task)):
+        if several := sorted({*KINDS, "mode"} & expanded(task).keys()):
             raise _violation(
-                f"DAG {dag.dag_id!r}, task {task_id!r}: {expanded[0]} can't be expanded, all instances of a mapped "
-                f"task share their declarations. Write .partial({expanded[0]}=…).expand(params=…)."
+                f"DAG {dag.dag_id!r}, task {task_id!r}: {several[0]} can't be expanded, all instances of a mapped "
+                f"task share their declarations. Write .partial({several[0]}=…).expand(params=…)."
             )
     return tasks
-
-
-def _expanded(task: Any) -> set[str]:
-    """Names a mapped task is expanded over, as far as they are known before it runs."""
-    value = getattr(getattr(task, "expand_input", None), "value", None)
-    if isinstance(value, dict):
-        return set(value)
-    if isinstance(value, (list, tuple)):
-        return {name for each in value if isinstance(each, dict) for name in each}
-    return set()
 
 
 def _refuse_foreign_tag(dag: Any) -> None:
