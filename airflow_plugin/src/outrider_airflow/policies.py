@@ -75,7 +75,25 @@ def _declaring(dag: Any) -> dict[str, Any]:
                 f"DAG {dag.dag_id!r}, task {task_id!r}: {several[0]} can't be expanded, all instances of a mapped "
                 f"task share their declarations. Write .partial({several[0]}=…).expand(params=…)."
             )
+        _try(task, dag.dag_id)
     return tasks
+
+
+def _try(task: Any, dag_id: str) -> None:
+    """Refuse a mapped task whose operator refuses an instance, as far as one is known: Airflow makes them late."""
+    from outrider_airflow.fenced import expanded
+    from outrider_airflow.reach import reach
+
+    if getattr(task, "partial_kwargs", None) is None:
+        return
+    first = {name: values[0] for name, values in expanded(task).items() if values}
+    if isinstance(names := reach(task, "op_kwargs_expand_input.value"), dict):  # of a function
+        first = {"op_kwargs": dict.fromkeys(names)}
+    try:
+        task.unmap(first)
+    except Exception as error:  # noqa: BLE001  it is tried with less than there will be: only our own words are certain
+        if str(error).startswith(f"task {task.task_id!r}: "):
+            raise _violation(f"DAG {dag_id!r}, {error}") from None
 
 
 def _refuse_foreign_tag(dag: Any) -> None:
