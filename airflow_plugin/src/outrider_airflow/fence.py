@@ -11,6 +11,13 @@ NAMED = ("namespace", "service_account_name", "kubernetes_conn_id")
 """What the fence looks at and fills in where the author left it open."""
 WAYS_ROUND = ("config_file", "cluster_context", "in_cluster", "config_dict")
 """Arguments that would reach a cluster past the team's connection."""
+EXECUTORS = (
+    "kubernetes_executor", "airflow-worker", "airflow_version", "dag_id", "task_id", "run_id", "try_number",
+    "map_index", "logical_date", "execution_date",
+)  # fmt: skip
+"""Labels and annotations by which KubernetesExecutor finds its pods, and says whose end theirs is."""
+_AWAITED = ("namespace", "name", "status")
+"""What a trigger's event says of the pod; `trigger_kwargs` would say another."""
 
 
 def place(team: str, told: Mapping[str, object], template: Mapping[str, str]) -> dict[str, str]:
@@ -37,6 +44,27 @@ def place(team: str, told: Mapping[str, object], template: Mapping[str, str]) ->
                 )
         found[name] = str(told.get(name) or template.get(name) or found[name])
     return found
+
+
+def check_override(team: str, told: Mapping[str, object], marks: Collection[str]) -> None:
+    """Refuse what a `pod_override` may not set, as *told* and by its labels and annotations (*marks*).
+
+    Raises ValueError. Here for the author to learn of it early: where the pod is made, all of it is set or refused.
+    """
+    own = {"namespace": DerivedNames(team).namespace, "service_account_name": JOB_ACCOUNT}
+    for name, value in told.items():
+        if value and value != own.get(name):
+            raise ValueError(f"the pod_override's {name} {value!r} is not team {team}'s to choose. Leave it out.")
+    if taken := sorted(set(EXECUTORS) & set(marks)):
+        raise ValueError(f"the pod_override's {taken[0]!r} is KubernetesExecutor's own mark. Leave it out.")
+
+
+def check_trigger(told: Collection[object]) -> None:
+    """Refuse `trigger_kwargs` that would have another pod than the task's looked at. Raises ValueError."""
+    if taken := [name for name in _AWAITED if name in told]:
+        raise ValueError(
+            f"trigger_kwargs may not set {taken[0]!r}, it is the task's own pod that counts. Leave it out."
+        )
 
 
 def foreign(team: str, name: str, teams: Collection[str]) -> str:

@@ -20,6 +20,8 @@ from outrider_airflow.waits import WAITED, wait_for_input
 
 _NOT_OVER = (TaskDeferred, TaskAwaitingInput, AirflowRescheduleException)
 _BEST_EFFORT_SECONDS = 2.0
+_WRITE = {"inputs": "Input('task', 'output')", "outputs": "Output()"}
+_WRITE_FOR = {"outputs": "Output(retention={!r})", "sources": "Source({!r})", "destinations": "Source({!r})"}
 
 
 class ExecutionEnvironmentMixin(BaseOperator):
@@ -52,10 +54,10 @@ class ExecutionEnvironmentMixin(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.inputs = dict(inputs or {})
-        self.outputs = dict(outputs or {})
-        self.sources = dict(sources or {})
-        self.destinations = dict(destinations or {})
+        self.inputs = _declared(self.task_id, "inputs", inputs)
+        self.outputs = _declared(self.task_id, "outputs", outputs)
+        self.sources = _declared(self.task_id, "sources", sources)
+        self.destinations = _declared(self.task_id, "destinations", destinations)
         self.mode = mode
         declaration(self)
         check_names(f"task {self.task_id!r}: params", self.params)
@@ -143,6 +145,22 @@ class ExecutionEnvironmentMixin(BaseOperator):
             storage.seal(attempt.failure(), within=_BEST_EFFORT_SECONDS)
         except Exception as error:  # noqa: BLE001  the job's own error is what matters; storage hears of it anyway
             self.log.warning("Not sealed as failed now, storage will do it when it hears of the end: %s", error)
+
+
+def _declared(task_id: str, kind: str, told: object) -> dict[str, Any]:
+    """What an author *told* as a dict. Raises ValueError saying what to write instead."""
+    plain = _WRITE.get(kind, "Source('connection')")
+    if told is not None and not isinstance(told, Mapping):
+        name = next((each for each in told if isinstance(each, str)), "name") if isinstance(told, list) else "name"
+        raise ValueError(f"task {task_id!r}: {kind} must be a dict, write {kind}={{{name!r}: {plain}}}")
+    declared = dict(told or {})
+    for name, value in declared.items():
+        if not isinstance(value, Mapping):
+            write = _WRITE_FOR.get(kind, plain).format(value) if isinstance(value, str) else plain
+            raise ValueError(
+                f"task {task_id!r}: {kind} {name!r} can't be {value!r}, write {kind}={{{name!r}: {write}}}"
+            )
+    return declared
 
 
 def _told(environment: Environment) -> str:

@@ -78,25 +78,34 @@ def _bound(dag: Any) -> "Binding | None":
 
 def _declaring(dag: Any) -> dict[str, Any]:
     from outrider_airflow.declared import KINDS, declares
+    from outrider_airflow.fenced import expanded
 
     tasks = {task.task_id: task for task in dag.tasks if declares(task)}
     for task_id, task in tasks.items():
-        if expanded := sorted({*KINDS, "mode"} & _expanded(task)):
+        if several := sorted({*KINDS, "mode"} & expanded(task).keys()):
             raise _violation(
-                f"DAG {dag.dag_id!r}, task {task_id!r}: {expanded[0]} can't be expanded, all instances of a mapped "
-                f"task share their declarations. Write .partial({expanded[0]}=…).expand(params=…)."
+                f"DAG {dag.dag_id!r}, task {task_id!r}: {several[0]} can't be expanded, all instances of a mapped "
+                f"task share their declarations. Write .partial({several[0]}=…).expand(params=…)."
             )
+        _try(task, dag.dag_id)
     return tasks
 
 
-def _expanded(task: Any) -> set[str]:
-    """Names a mapped task is expanded over, as far as they are known before it runs."""
-    value = getattr(getattr(task, "expand_input", None), "value", None)
-    if isinstance(value, dict):
-        return set(value)
-    if isinstance(value, (list, tuple)):
-        return {name for each in value if isinstance(each, dict) for name in each}
-    return set()
+def _try(task: Any, dag_id: str) -> None:
+    """Refuse a mapped task whose operator refuses an instance, as far as one is known: Airflow makes them late."""
+    from outrider_airflow.fenced import expanded
+    from outrider_airflow.reach import reach
+
+    if getattr(task, "partial_kwargs", None) is None:
+        return
+    first = {name: values[0] for name, values in expanded(task).items() if values}
+    if isinstance(names := reach(task, "op_kwargs_expand_input.value"), dict):  # of a function
+        first = {"op_kwargs": dict.fromkeys(names)}
+    try:
+        task.unmap(first)
+    except Exception as error:  # noqa: BLE001  it is tried with less than there will be: only our own words are certain
+        if str(error).startswith(f"task {task.task_id!r}: "):
+            raise _violation(f"DAG {dag_id!r}, {error}") from None
 
 
 def _refuse_foreign_tag(dag: Any) -> None:

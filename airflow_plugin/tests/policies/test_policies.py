@@ -7,7 +7,13 @@ import pytest
 from airflow.exceptions import AirflowClusterPolicyViolation
 from airflow.sdk import DAG, BaseOperator, TaskGroup, task, task_group
 from airflow.serialization.serialized_objects import DagSerialization
-from outrider_airflow import Input, LocalExecutionEnvironmentOperator, Output, Source
+from outrider_airflow import (
+    Input,
+    LocalExecutionEnvironmentOperator,
+    Output,
+    Source,
+    SparkExecutionEnvironmentOperator,
+)
 from outrider_airflow.declared import declaration
 from outrider_airflow.graph import CHUNK_BYTES, declared_tasks, graph
 from outrider_airflow.policies import dag_policy
@@ -103,6 +109,82 @@ def test_a_malformed_declaration_is_refused_in_its_authors_words(told: dict[str,
         dag_policy(written)
 
     assert "DAG 'daily', task 'report'" in str(refusal.value)
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"outputs": ["o"]}, "outputs must be a dict, write outputs={'o': Output()}"),
+        ({"inputs": ["o"]}, "inputs must be a dict, write inputs={'o': Input('task', 'output')}"),
+        ({"outputs": {"o": "7d"}}, "outputs 'o' can't be '7d', write outputs={'o': Output(retention='7d')}"),
+        ({"sources": {"raw": "db"}}, "sources 'raw' can't be 'db', write sources={'raw': Source('db')}"),
+        ({"workspace": "10Gi"}, "workspace can't be '10Gi', write workspace={'size': '10Gi'}"),
+        ({"stage_in_timeout": "soon"}, "stage_in_timeout: 'soon' is no duration"),
+        ({"upload_timeout": 30}, "upload_timeout: '30' is no duration"),
+        ({"env_vars": {"OUTRIDER_TEAM": "x"}}, "env_vars may not set 'OUTRIDER_TEAM'"),
+        ({"executors": 0}, "executors must be a whole number"),
+        ({"mode": "files"}, 'mode="files" is not for Spark'),
+    ],
+)
+def test_what_no_instance_could_be_is_refused_when_the_file_is_read(
+    told: dict[str, Any], words: str, *, mapped: bool
+) -> None:
+    """Airflow makes the instances of a mapped task when they run; what is said of all of them is known before."""
+
+    def write() -> None:
+        with dag() as written:
+            if mapped:
+                partial = SparkExecutionEnvironmentOperator.partial(task_id="report", image="spark", **told)
+                partial.expand(application=["a.py", "b.py"])
+            else:
+                SparkExecutionEnvironmentOperator(task_id="report", image="spark", application="a.py", **told)
+        dag_policy(written)
+
+    with pytest.raises((AirflowClusterPolicyViolation, ValueError)) as refusal:
+        write()
+
+    assert str(refusal.value).startswith("DAG 'daily', task 'report': " if mapped else "task 'report': ")
+    assert words in str(refusal.value)
+
+
+def test_a_mapped_function_s_declarations_are_looked_at_alike() -> None:
+    with dag() as written, TaskGroup("load"):
+
+        @task.outrider(outputs={"o": "7d"})
+        def report(word: str) -> None:
+            """Nothing."""
+
+        report.expand(word=["a", "b"])
+
+    with pytest.raises(
+        AirflowClusterPolicyViolation, match=r"DAG 'daily', task 'load\.report': outputs 'o' can't be '7d'"
+    ):
+        dag_policy(written)
+
+
+def test_what_is_not_known_of_a_mapped_task_yet_is_no_error() -> None:
+    """Its values may be another task's result; a function's arguments are Airflow's business."""
+    with dag() as written:
+
+        @task
+        def makes() -> list[str]:
+            return []
+
+        @task.outrider
+        def one(word: str) -> None:
+            """Nothing."""
+
+        one.expand(word=["a", "b"])
+        made: Any = makes()
+        LocalExecutionEnvironmentOperator.partial(task_id="told").expand(command=made)
+        LocalExecutionEnvironmentOperator.partial(task_id="each", command="true").expand(params=made)
+        LocalExecutionEnvironmentOperator.partial(task_id="all", command="true").expand_kwargs(made)
+
+    dag_policy(written)
+
+    assert written.task_dict.keys() == {"makes", "one", "told", "each", "all"}
+    assert written.get_task("makes").downstream_task_ids == {"told", "each", "all"}
 
 
 def test_a_dag_that_declares_nothing_is_left_alone() -> None:

@@ -74,12 +74,16 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
         **kwargs: Any,
     ) -> None:
         super().__init__(log_pod_spec_on_failure=log_pod_spec_on_failure, **kwargs)
+        if workspace is not None and not isinstance(workspace, Mapping):
+            raise ValueError(
+                f"task {self.task_id!r}: workspace can't be {workspace!r}, write workspace={{'size': '10Gi'}}"
+            )
         self.workspace = dict(workspace or {})
         self.stage_in_timeout, self.upload_timeout = stage_in_timeout, upload_timeout
         grace = _KILL_GRACE_SECONDS if termination_grace_period is None else termination_grace_period
         self.termination_grace_period = self._kill_grace = grace
-        self.startup_timeout_seconds += int(parse_duration(stage_in_timeout).total_seconds())
-        self._upload_seconds = int(parse_duration(upload_timeout).total_seconds())
+        self.startup_timeout_seconds += _seconds(self.task_id, "stage_in_timeout", stage_in_timeout)
+        self._upload_seconds = _seconds(self.task_id, "upload_timeout", upload_timeout)
         self._given: Given | None = None
         self._adopted: V1Pod | None = None
         self._revoke: Callable[[], object] = lambda: None
@@ -332,6 +336,13 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
             self.pod_manager.tell(pod, OUT)
         base = self.base_container_name
         return error_of(pod, base, lambda: self.pod_manager.last_lines(pod, base, _LAST_LINES))
+
+
+def _seconds(task_id: str, name: str, told: object) -> int:
+    try:
+        return int(parse_duration(str(told)).total_seconds())
+    except ValueError as error:
+        raise ValueError(f"task {task_id!r}: {name}: {error}") from None
 
 
 def _names(env_vars: object) -> list[str]:
