@@ -98,6 +98,7 @@ def test_the_topic_of_a_team_says_whose_its_records_are() -> None:
         ({"topic": "other"}, group(topics=(), pattern="^t.$"), "which_topic"),
         ({}, group(never_again=[RunStarted, RunFinished]), "never_again"),
         ({"since": LATER, "until": SOONER}, group(), "empty_range"),
+        ({"offsets": {3: 5}, "until_offsets": {3: 5}}, group(), "empty_range"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_replayed_is_refused_with_what_to_do(request_: dict[str, Any], of: Group, code: str) -> None:
@@ -106,6 +107,12 @@ def test_what_can_not_be_replayed_is_refused_with_what_to_do(request_: dict[str,
 
     assert refusal.value.code == code
     assert refusal.value.fix
+
+
+def test_a_topic_may_be_named_without_its_beginning() -> None:
+    of = group(topics=("outrider.airflow.v1", "outrider.tenant.v1"))
+
+    assert choose_topic(ReplayRequest(group="g", topic="airflow.v1"), of).topic == "outrider.airflow.v1"
 
 
 def test_an_unknown_type_is_refused_and_the_known_ones_are_named() -> None:

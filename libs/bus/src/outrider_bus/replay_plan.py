@@ -35,12 +35,21 @@ def choose_topic(request: ReplayRequest, group: Group) -> ReplayRequest:
             "outrider events groups",
         )  # fmt: skip
     topic = request.topic or (group.topics[0] if len(group.topics) == 1 else "")
-    if not topic or not (topic in group.topics or (group.pattern and re.match(group.pattern, topic))):
+    hears = [name for name in (topic, f"outrider.{topic}") if _hears(group, name)]
+    if not topic or not hears:
         heard = group.pattern or " or ".join(group.topics)
         raise ReplayRefused("which_topic", f"{group.name} hears {heard}", "name one of them: --topic TOPIC")
     if request.since and request.until and request.since >= request.until:
         raise ReplayRefused("empty_range", "the range ends before it begins", "give --from a time before that of --to")
-    return request.model_copy(update={"topic": topic})
+    ends = request.until_offsets
+    if crossed := [number for number, start in request.offsets.items() if start >= ends.get(number, start + 1)]:
+        message = f"the range of partition {crossed[0]} ends before it begins"
+        raise ReplayRefused("empty_range", message, "give --from an offset before that of --to")
+    return request.model_copy(update={"topic": hears[0]})
+
+
+def _hears(group: Group, topic: str) -> bool:
+    return topic in group.topics or bool(group.pattern and re.match(group.pattern, topic))
 
 
 async def plan(

@@ -45,6 +45,8 @@ def groups(context: typer.Context, as_json: AsJson = False) -> None:
     Examples:
       outrider events groups
       outrider events groups --json | jq -r '.[] | select(.state == "empty") | .name'
+
+    Ends with 0; 1 where Kafka does not answer.
     """
     with broker_of(context) as broker:
         found = broker.groups()
