@@ -92,12 +92,14 @@ async def test_the_end_is_frozen_by_the_plan(world: RealWorld) -> None:
     await world.deliver(*(finished(world, f"r{n}", n) for n in range(10, 30)))
     await world.settle()
     await forget_inbox(world)
+    again = await world.buses[-1].replays.plan(wanted(world, ranges=plan.ranges))
 
     job = await replay(world, ranges=plan.ranges, digest=plan.digest)
     with pytest.raises(ReplayRefused) as refusal:
         await replay(world, ranges=plan.ranges, digest=plan.digest, mode="reapply")
 
-    assert (plan.matching, plan.complete) == (10, True)
+    assert (plan.matching, plan.missing, plan.complete) == (10, 0, True)
+    assert (again.matching, again.missing) == (10, 10)
     assert (job.counts.read, job.counts.done) == (10, 10)
     assert refusal.value.code == "another_plan"
 

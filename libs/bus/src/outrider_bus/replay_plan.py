@@ -3,6 +3,7 @@
 import re
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -53,9 +54,16 @@ def _hears(group: Group, topic: str) -> bool:
 
 
 async def plan(
-    request: ReplayRequest, group: Group, reader: RangeReader, *, inbox_days: float, look: bool
+    request: ReplayRequest,
+    group: Group,
+    reader: RangeReader,
+    *,
+    unknown: Callable[[Sequence[str]], Awaitable[Collection[str]]],
+    inbox_days: float,
+    look: bool,
 ) -> ReplayPlan:
-    """Say what *request* would do. Raises ReplayRefused."""
+    """Say what *request* would do; *unknown* gives those of some ids that the inbox does not know. Raises
+    ReplayRefused, UnavailableError."""
     sieve = Sieve(request, group)
     ranges, warnings = await _ranges(request, reader)
     oldest = datetime.now(UTC) - timedelta(days=inbox_days)
@@ -65,6 +73,9 @@ async def plan(
     while look and not reader.is_over and time.monotonic() - began < _LOOKS_SECONDS:
         for record in await reader.read(_PER_READ):
             looks.at(record)
+        if request.mode == "missing" and looks.ids:
+            looks.missing += len(await unknown(looks.ids))
+            looks.ids = []
     took = max(time.monotonic() - began, 0.001)
     complete = reader.is_over
     parts = [
@@ -75,7 +86,8 @@ async def plan(
         for r in ranges
     ]  # fmt: skip
     records, seen, found = sum(p.records for p in parts), looks.seen.total(), looks.matching.total()
-    matching = found if complete else round(found * records / max(seen, 1))
+    share = 1 if complete else records / max(seen, 1)
+    matching = round(found * share)
     if looks.earliest and looks.earliest < oldest and request.mode == "missing":
         warnings.append(f"inboxes remember {inbox_days:.0f} days: what is older counts as missing and is handled again")
     left_out = tuple(
@@ -85,7 +97,8 @@ async def plan(
     )
     made = ReplayPlan(
         **{**request.model_dump(include=set(ReplayPlan.model_fields)), "partitions": parts}, complete=complete,
-        matching=matching, seconds=matching / request.rate if request.rate else records * took / max(seen, 1),
+        matching=matching, missing=round(looks.missing * share) if look and request.mode == "missing" else None,
+        seconds=matching / request.rate if request.rate else records * took / max(seen, 1),
         left_out=left_out, previews=tuple(looks.previews), warnings=tuple(warnings),
     )  # fmt: skip
     made = made.model_copy(update={"digest": digest_of(made, made.ranges)})
@@ -140,6 +153,9 @@ class _Looks:
         self.matching: Counter[int] = Counter()
         self.left_out: Counter[str] = Counter()
         self.previews: list[RecordPreview] = []
+        self.ids: list[str] = []
+        """Of what matches, since they were asked for last."""
+        self.missing = 0
         self.earliest: datetime | None = None
 
     def at(self, record: Any) -> None:
@@ -151,6 +167,10 @@ class _Looks:
         if verdict != "matches":
             return
         self.matching[record.partition] += 1
+        if id_:
+            self.ids.append(id_)
+        else:  # only its content tells
+            self.missing += 1
         said_at = datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
         self.earliest = min(self.earliest or said_at, said_at)
         if len(self.previews) < _PREVIEWS:

@@ -2,14 +2,14 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import structlog
 from aiokafka.errors import KafkaError
 from outrider_contracts.replays import Replay, ReplayPlan, ReplayRequest
 
-from outrider_bus import replay_jobs
+from outrider_bus import again, replay_jobs
 from outrider_bus.database import PostgresDatabase
 from outrider_bus.groups import Group
 from outrider_bus.kafka import KafkaAddress
@@ -50,12 +50,18 @@ class Replays:
             fix = f"{self._service} hears as {', '.join(self._groups)}"
             raise ReplayRefused("unknown_group", f"{self._service} has no group {request.group}", fix)
         request = choose_topic(request, group)
+
+        async def unknown(ids: Sequence[str]) -> set[str]:
+            return await again.unknown(self._database, group.name, request.topic, ids)
+
         try:
             async with (
                 asyncio.timeout(_KAFKA_SECONDS),
                 RangeReader(self._kafka, service=self._service, topic=request.topic) as reader,
             ):
-                return await plan(request, group, reader, inbox_days=self._timing.inbox_days, look=look)
+                return await plan(
+                    request, group, reader, unknown=unknown, inbox_days=self._timing.inbox_days, look=look
+                )
         except (KafkaError, OSError, TimeoutError) as error:
             raise UnavailableError(f"{request.topic} can't be read now: {error!r}") from error
 

@@ -158,8 +158,8 @@ def show_plan(plan: ReplayPlan) -> None:
                   f"{escape(visible(one.key))}  {one.bytes} bytes", soft_wrap=True)  # fmt: skip
     about = "" if plan.complete else "about "
     pace = f"at {plan.rate:g} a second" if plan.rate else "as fast as it goes"
-    known = "; what it knows is passed over" if plan.mode == "missing" else ""
-    out.print(f"{about}{plan.matching:,} records match{known}, {pace} about {length(plan.seconds)}", soft_wrap=True)
+    missing = "" if plan.missing is None else f", {plan.missing:,} of them are missing"
+    out.print(f"{about}{plan.matching:,} records match{missing}; {pace} about {length(plan.seconds)}", soft_wrap=True)
     for left in plan.left_out:
         count = f"{left.looked_at:,} " if plan.complete else ""
         out.print(f"[yellow]left out:[/] {count}{escape(left.type)}: {escape(left.why)}", soft_wrap=True)

@@ -80,6 +80,7 @@ class ReplayPlan(ReplayChoice):
     partitions: tuple[PartitionPlan, ...]
     complete: bool = Field(description="every record was looked at; else the numbers below are estimates")
     matching: int
+    missing: int | None = Field(default=None, description="how many of these the inbox does not know; None: all count")
     seconds: float = Field(description="how long it takes about, at the rate")
     left_out: tuple[LeftOut, ...] = ()
     previews: tuple[RecordPreview, ...] = ()
