@@ -116,20 +116,25 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.5)
 
 
+def added(flight: Flight) -> dict[str, bytes]:
+    """What `add` stored: the sums, by two executors, of what `make` wrote."""
+    made, summed = flight.run("make"), flight.run("add")
+
+    assert (made.state, summed.state) == ("success", "success"), made.log + summed.log
+    assert "worked on 2 executors" in summed.log
+    outputs = flight.outputs("add")
+    (csv,) = (body for key, body in outputs.items() if key.startswith("sums/g1/csv/part-"))
+    assert csv == b"0,2550\n1,2500\n"
+    assert "sums/g1/_manifest.json" in outputs
+    return outputs
+
+
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_executors_read_a_version_and_write_one(spark: SparkCrew, deferrable: bool) -> None:
     """The input was written by another task; the output is sealed; of Spark nothing is left."""
     flight = spark.flight("add", deferrable=deferrable)
 
-    made, added = flight.run("make"), flight.run("add")
-
-    assert (made.state, added.state) == ("success", "success"), made.log + added.log
-    assert "worked on 2 executors" in added.log
-    outputs = flight.outputs("add")
-    (csv,) = (body for key, body in outputs.items() if key.startswith("sums/g1/csv/part-"))
-    assert csv == b"0,2550\n1,2500\n"
-    assert "sums/g1/_manifest.json" in outputs
-    assert not [key for key in outputs if "_temporary" in key]
+    assert not [key for key in added(flight) if "_temporary" in key]
     until(lambda: left(spark.cluster) == [], f"still there: {left(spark.cluster)}")
 
 
