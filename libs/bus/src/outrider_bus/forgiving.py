@@ -8,12 +8,12 @@ what transactions took back are left out as always.
 from typing import Any, SupportsIndex, overload
 
 from aiokafka import TopicPartition
-from aiokafka.consumer.fetcher import PartitionRecords
-from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.errors import KafkaError
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 
-_READ_COMMITTED = 1
+from outrider_bus.fetching import Fetched, Stretch, fetch
+
 _MAX_BYTES = 1_048_576
 
 
@@ -49,24 +49,19 @@ class _LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
         return _LenientBatch(found)
 
 
+def lenient(partition: TopicPartition, fetched: Fetched, offset: int) -> Stretch:
+    """The records of a stretch, whatever their headers are called."""
+    return Stretch(partition, _LenientRecords(fetched.data), fetched.aborted, offset)
+
+
 async def read_batch(consumer: Any, partition: TopicPartition, offset: int) -> tuple[list[Any], int]:
     """The records of the next stretch from *offset* on, and the offset behind it.
 
-    Raises where the stretch can't be had now; the caller tries again.
+    Raises KafkaError where the stretch can't be had now; the caller tries again.
     """
-    client = consumer._client
-    request = FetchRequest(
-        500,
-        1,
-        _MAX_BYTES,
-        _READ_COMMITTED,
-        [(partition.topic, [(partition.partition, offset, _MAX_BYTES)])],
-        rack_id="",
-    )
-    response = await client.send(client.cluster.leader_for_partition(partition), request)
-    ((_, ((_, error_code, _, _, _, aborted, *_, data),)),) = response.topics
-    records = _LenientRecords(data)
-    if error_code or not records.has_next():
-        raise ValueError(f"{partition} can't be read at {offset}: code {error_code}")
-    stretch = PartitionRecords(partition, records, aborted, offset, None, None, False, _READ_COMMITTED)
-    return list(stretch), stretch.next_fetch_offset
+    fetched = await fetch(consumer._client, partition, offset, most=_MAX_BYTES, wait_ms=500)
+    stretch = lenient(partition, fetched, offset)
+    records = list(stretch)
+    if stretch.next_fetch_offset == offset:
+        raise KafkaError(f"{partition} can't be read at {offset}: nothing came")
+    return records, stretch.next_fetch_offset

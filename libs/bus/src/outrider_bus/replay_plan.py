@@ -71,8 +71,9 @@ async def plan(
     looks = _Looks(sieve)
     began = time.monotonic()
     while look and not reader.is_over and time.monotonic() - began < _LOOKS_SECONDS:
-        for record in await reader.read(_PER_READ):
-            looks.at(record)
+        if part := await reader.read(_PER_READ, lambda record: record):
+            for record in part.taken:
+                looks.at(part.partition.partition, record)
         if request.mode == "missing" and looks.ids:
             looks.missing += len(await unknown(looks.ids))
             looks.ids = []
@@ -158,15 +159,15 @@ class _Looks:
         self.missing = 0
         self.earliest: datetime | None = None
 
-    def at(self, record: Any) -> None:
-        """Look at one record (of aiokafka)."""
-        self.seen[record.partition] += 1
+    def at(self, partition: int, record: Any) -> None:
+        """Look at one record."""
+        self.seen[partition] += 1
         verdict, kind, id_ = self._sieve.judge(record)
         if verdict == "left_out":
             self.left_out[kind] += 1
         if verdict != "matches":
             return
-        self.matching[record.partition] += 1
+        self.matching[partition] += 1
         if id_:
             self.ids.append(id_)
         else:  # only its content tells
@@ -177,7 +178,7 @@ class _Looks:
             key = (record.key or b"").decode(errors="replace")
             self.previews.append(
                 RecordPreview(
-                    partition=record.partition, offset=record.offset, said_at=said_at, key=key[:_SPELT],
+                    partition=partition, offset=record.offset, said_at=said_at, key=key[:_SPELT],
                     type=kind[:_SPELT], id=id_[:_SPELT], bytes=len(record.value or b""),
                 )
             )  # fmt: skip

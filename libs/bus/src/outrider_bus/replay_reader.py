@@ -1,18 +1,46 @@
-"""Reading stretches of a topic by assign and seek: no group, no commits, a bounded number of records in memory."""
+"""Reading ranges of a topic: no group, no commits, a bounded number of bytes in memory."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import islice, takewhile
+from typing import Any, Generic, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.record.memory_records import MemoryRecords
 
 from outrider_bus import forgiving
+from outrider_bus.fetching import Fetched, Stretch, fetch
 from outrider_bus.kafka import KafkaAddress
 
-_WAIT_MS = 200
-_FETCH_BYTES = 8_388_608
+_WAIT_SECONDS = 0.2
+_PATIENCE_MS = 100
+_FETCH_BYTES = 1_048_576
+"""Of each partition; as much again is on its way."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Slice(Generic[T]):
+    """What was read at once of one partition, from offset *begin* to before *end*: what was taken of each record."""
+
+    partition: TopicPartition
+    fetched: Fetched
+    begin: int
+    end: int
+    taken: list[T]
+
+    def records(self) -> list[Any]:
+        """The records themselves, as the parser gives them: taken apart once more."""
+        try:
+            return self._of(Stretch(self.partition, MemoryRecords(self.fetched.data), self.fetched.aborted, self.begin))
+        except UnicodeDecodeError:
+            return self._of(forgiving.lenient(self.partition, self.fetched, self.begin))
+
+    def _of(self, stretch: Stretch) -> list[Any]:
+        return list(takewhile(lambda record: record.offset < self.end, stretch))
 
 
 class RangeReader:
@@ -22,9 +50,11 @@ class RangeReader:
         self._topic = topic
         self._consumer = AIOKafkaConsumer(
             **address.client_options, client_id=f"{service}-replay", group_id=None, enable_auto_commit=False,
-            auto_offset_reset="earliest", isolation_level="read_committed", fetch_max_bytes=_FETCH_BYTES,
+            isolation_level="read_committed",
         )  # fmt: skip
         self._ends: dict[TopicPartition, int] = {}
+        self._fetches: dict[TopicPartition, asyncio.Task[Fetched]] = {}
+        self._open: tuple[TopicPartition, Stretch, Fetched] | None = None
         self.cursors: dict[int, int] = {}
         """Where reading goes on, by partition."""
 
@@ -38,6 +68,9 @@ class RangeReader:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        left = list(self._fetches.values())
+        self._forget()
+        await asyncio.gather(*left, return_exceptions=True)
         await self._consumer.stop()
 
     async def partitions(self) -> list[int]:
@@ -58,46 +91,86 @@ class RangeReader:
 
     def seek(self, ranges: Mapping[int, tuple[int, int]]) -> None:
         """Read *ranges* (partition -> cursor, end) from now on."""
+        self._forget()
         self.cursors = {number: cursor for number, (cursor, _) in ranges.items()}
         self._ends = {TopicPartition(self._topic, n): end for n, (cursor, end) in ranges.items() if cursor < end}
-        self._consumer.assign(list(self._ends))
         for partition in self._ends:
-            self._consumer.seek(partition, self.cursors[partition.partition])
+            self._fetch(partition, self._cursor(partition))
 
     @property
     def is_over(self) -> bool:
         """Whether every range is read to its end."""
         return not self._ends
 
-    async def read(self, limit: int) -> list[Any]:
-        """Up to *limit* records in order per partition; an empty answer is none yet, or the end."""
-        try:
-            found = await self._consumer.getmany(timeout_ms=_WAIT_MS, max_records=limit)
-        except UnicodeDecodeError:  # the failed poll may have moved over records it never gave
-            for partition in self._ends:
-                self._consumer.seek(partition, self.cursors[partition.partition])
-            found = await self._read_odd_names(limit)
-        records: list[Any] = []
-        for partition, end in list(self._ends.items()):
-            there = found.get(partition, [])
-            records += there if not there or there[-1].offset < end else [each for each in there if each.offset < end]
-            position = await self._consumer.position(partition)
-            self.cursors[partition.partition] = min(position, end)
-            if position >= end:
-                self._consumer.pause(partition)
-                del self._ends[partition]
-        return records
+    async def read(self, limit: int, take: Callable[[Any], T]) -> Slice[T] | None:
+        """The next records of some partition, at most *limit*; None is none yet, or the end.
 
-    async def _read_odd_names(self, limit: int) -> dict[TopicPartition, list[Any]]:
-        found: dict[TopicPartition, list[Any]] = {}
-        for partition in self._ends:
-            try:
-                found |= await self._consumer.getmany(partition, timeout_ms=_WAIT_MS, max_records=limit)
-            except UnicodeDecodeError:
-                position = self.cursors[partition.partition]
-                try:
-                    found[partition], behind = await forgiving.read_batch(self._consumer, partition, position)
-                except ValueError as error:
-                    raise KafkaError(str(error)) from error
-                self._consumer.seek(partition, behind)
-        return found
+        Of each only what *take* makes of it is kept: thousands of records at once would be slow for their number alone.
+        """
+        if not await self._have_some():
+            return None
+        assert self._open
+        partition, stretch, fetched = self._open
+        begin = self._cursor(partition)
+        try:
+            taken = self._take(stretch, limit, take, partition)
+        except UnicodeDecodeError:
+            stretch = forgiving.lenient(partition, fetched, begin)
+            self._open = partition, stretch, fetched
+            taken = self._take(stretch, limit, take, partition)
+        self._move(partition, stretch.next_fetch_offset)
+        if len(taken) < limit or partition not in self._ends:
+            self._open = None
+        return Slice(partition, fetched, begin, self._cursor(partition), taken)
+
+    def _take(self, stretch: Stretch, limit: int, take: Callable[[Any], T], partition: TopicPartition) -> list[T]:
+        end = self._ends[partition]
+        return [take(record) for record in islice(stretch, limit) if record.offset < end]
+
+    async def _have_some(self) -> bool:
+        """Open a stretch that has come; what lies behind it is fetched meanwhile."""
+        if self._open:
+            return True
+        if not self._fetches:
+            return False
+        tasks = self._fetches.values()
+        come, _ = await asyncio.wait(tasks, timeout=_WAIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        partition = next((each for each, task in self._fetches.items() if task in come), None)
+        if partition is None:
+            return False
+        task = self._fetches.pop(partition)
+        try:
+            fetched = task.result()
+        except OffsetOutOfRangeError:  # expired meanwhile
+            await self._skip_to_what_is_kept(partition)
+            return False
+        cursor = self._cursor(partition)
+        self._open = partition, Stretch(partition, MemoryRecords(fetched.data), fetched.aborted, cursor), fetched
+        if (behind := fetched.behind(cursor)) < self._ends[partition]:
+            self._fetch(partition, behind)
+        return True
+
+    async def _skip_to_what_is_kept(self, partition: TopicPartition) -> None:
+        bounds = await self.bounds([partition.partition])
+        first, _ = bounds[partition.partition]
+        self._move(partition, max(first, self._cursor(partition)))
+        if partition in self._ends:
+            self._fetch(partition, self._cursor(partition))
+
+    def _cursor(self, partition: TopicPartition) -> int:
+        return self.cursors[partition.partition]
+
+    def _move(self, partition: TopicPartition, cursor: int) -> None:
+        end = self._ends[partition]
+        self.cursors[partition.partition] = min(cursor, end)
+        if cursor >= end:
+            del self._ends[partition]
+
+    def _fetch(self, partition: TopicPartition, offset: int) -> None:
+        act = fetch(self._consumer._client, partition, offset, most=_FETCH_BYTES, wait_ms=_PATIENCE_MS)
+        self._fetches[partition] = asyncio.create_task(act)
+
+    def _forget(self) -> None:
+        for task in self._fetches.values():
+            task.cancel()
+        self._fetches, self._open = {}, None

@@ -8,12 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import structlog
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from outrider_contracts.names import PLATFORM
 from outrider_contracts.replays import Replay, ReplayCounts, ReplayFailure
@@ -25,9 +24,10 @@ from outrider_bus.database import PostgresDatabase
 from outrider_bus.groups import Group
 from outrider_bus.polling import raw
 from outrider_bus.ports import UnavailableError
+from outrider_bus.records import RawRecord
 from outrider_bus.replay_jobs import Claimed
-from outrider_bus.replay_reader import RangeReader
-from outrider_bus.replay_sieve import Sieve
+from outrider_bus.replay_reader import RangeReader, Slice
+from outrider_bus.replay_sieve import Sieve, Verdict
 from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()
@@ -44,12 +44,13 @@ class Ended(Exception):
 
 @dataclass(slots=True)
 class _Portion:
-    """What was read together: how far the reading is behind it, what matches (record, id), which ids are unknown."""
+    """What was read together: how far the reading is behind it, the ids of what matches ("" where only the content
+    tells), and which of these are unknown."""
 
+    part: Slice[tuple[Verdict, str, str]]
     cursors: dict[int, int]
-    read: int
-    left_out: int = 0
-    matching: list[tuple[Any, str]] = field(default_factory=list)
+    left_out: int
+    ids: list[str]
     unknown: set[str] | None = None
 
 
@@ -103,10 +104,13 @@ class Replaying:
         ends = {part.partition: part.end for part in self._job.partitions}
         await self._check_kept(reader, ends)
         reader.seek({number: (self._cursors[number], end) for number, end in ends.items()})
-        limit = _PER_READ if self._job.rate is None else max(1, min(_PER_READ, int(self._job.rate)))
+        limit = _PER_READ if self._job.rate is None else max(1, min(_PER_READ, int(self._job.rate / 4)))
 
         async def read() -> _Portion | None:
-            return None if reader.is_over else self._sift(await reader.read(limit), reader.cursors)
+            while not reader.is_over:
+                if part := await reader.read(limit, self._sieve.judge):
+                    return _sift(part, reader.cursors)
+            return None
 
         async with one_ahead(read) as sifted:
 
@@ -131,33 +135,25 @@ class Replaying:
             if gone := min(first, ends[number]) - self._cursors[number]:
                 self._gone += max(0, gone)
 
-    def _sift(self, records: Sequence[Any], cursors: Mapping[int, int]) -> _Portion:
-        portion = _Portion(dict(cursors), len(records))
-        for record in records:
-            verdict, _, id_ = self._sieve.judge(record)
-            if verdict == "matches":
-                portion.matching.append((record, id_))
-            elif verdict == "left_out":
-                portion.left_out += 1
-        return portion
-
     async def _unknown(self, portion: _Portion) -> set[str]:
-        ids = [id_ for _, id_ in portion.matching if id_]
+        ids = list(filter(None, portion.ids))
         return await again.unknown(self._database, self._scope, self._job.topic, ids) if ids else set()
 
     async def _work_off(self, portion: _Portion) -> tuple[Counter[str], list[ReplayFailure]]:
-        counts: Counter[str] = Counter(read=portion.read, left_out=portion.left_out)
+        counts: Counter[str] = Counter(read=len(portion.part.taken), left_out=portion.left_out)
         failures: list[ReplayFailure] = []
         unknown = portion.unknown
         if unknown is None:
             unknown = await self._surely(lambda: self._unknown(portion))
-        size = _SLICE if self._job.rate is None else max(1, min(_SLICE, int(self._job.rate / 4)))
-        for begin in range(0, len(portion.matching), size):
-            part = portion.matching[begin : begin + size]
+        missing = [id_ for id_ in portion.ids if not id_ or id_ in unknown] if unknown or "" in portion.ids else []
+        known = len(portion.ids) - len(missing)
+        counts.update(matching=known, known=known)
+        await self._rest(self._bucket.take(known))
+        new = self._of(portion.part, unknown) if missing else []
+        for begin in range(0, len(new), _SLICE):
+            part = new[begin : begin + _SLICE]
             await self._rest(self._bucket.take(len(part)))
-            new = [record for record, id_ in part if not id_ or id_ in unknown]
-            counts.update(matching=len(part) - len(new), known=len(part) - len(new))
-            for record, outcome in await self._handle(new):
+            for record, outcome in await self._handle(part):
                 if outcome.kind != "skipped":
                     counts["matching"] += outcome.kind != "left_out"
                     counts[outcome.kind] += 1
@@ -167,12 +163,18 @@ class Replaying:
             await self._save_now_and_then()
         return counts, failures
 
-    async def _handle(self, records: Sequence[Any]) -> Iterable[tuple[Any, again.Outcome]]:
-        if not records:
-            return ()
-        spelt = [raw(TopicPartition(self._job.topic, record.partition), record) for record in records]
+    def _of(self, part: Slice[Any], unknown: set[str]) -> list[RawRecord]:
+        """Those records of the slice that match and that the inbox does not know."""
+        records = []
+        for record in part.records():
+            verdict, _, id_ = self._sieve.judge(record)
+            if verdict == "matches" and (not id_ or id_ in unknown):
+                records.append(raw(part.partition, record))
+        return records
+
+    async def _handle(self, records: Sequence[RawRecord]) -> Iterable[tuple[RawRecord, again.Outcome]]:
         attempt = again.Attempt(self._group, self._database, self._scope, self._sieve.types, self._surely)
-        return zip(records, await attempt.all(spelt), strict=True)
+        return zip(records, await attempt.all(records), strict=True)
 
     async def _surely(self, act: Callable[[], Awaitable[T]]) -> T:
         waits = backoff(self._timing.outage_first, self._timing.outage_cap)
@@ -217,6 +219,12 @@ class Replaying:
     async def _end(self, status: str, note: str) -> None:
         await self._surely(lambda: self._save(status=status, note=note))
         _LOG.info("replay ended", replay=self._job.id, status=status, **self._counts)
+
+
+def _sift(part: Slice[tuple[Verdict, str, str]], cursors: Mapping[int, int]) -> _Portion:
+    ids = [id_ for verdict, _, id_ in part.taken if verdict == "matches"]
+    left_out = sum(verdict == "left_out" for verdict, _, _ in part.taken) if len(ids) < len(part.taken) else 0
+    return _Portion(part, dict(cursors), left_out, ids)
 
 
 class _Bucket:
