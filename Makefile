@@ -30,6 +30,7 @@ test-unit: ## tests without any system: seconds
 	@$(RUN) pytest tests/unit
 
 test-integration: ## each part on real Kafka, PostgreSQL, S3 with IAM; the plugin in Airflow's environment
+	@$(RUN) python -m outrider_local.prerequisites chromium
 	@$(RUN) pytest tests/integration
 	@$(RUN) python -m outrider_local.airflow_tools pytest airflow_plugin/tests
 
