@@ -21,6 +21,7 @@ def sweeping(start: Start) -> Iterator[Stack]:
         patch.setenv("SWEEP_INTERVAL_SECONDS", "0.5")
         patch.setenv("SWEEP_GONE_GRACE_SECONDS", "1")
         patch.setenv("SWEEP_RECHECK_ENDED_SECONDS", "1")
+        patch.setenv("SWEEP_CHECKS_PER_ROUND", "100")  # other modules' runs are asked after, too
         yield start("sweep", "airflow")
 
 

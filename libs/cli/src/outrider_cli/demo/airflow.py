@@ -112,6 +112,15 @@ class AirflowUser:
         """Delete a run with its task instances."""
         self._ask("DELETE", self._run(dag_id, run_id))
 
+    def delete_dag(self, dag_id: str) -> bool:
+        """Delete the DAG with its runs, for good once its file is gone; False while something of it runs."""
+        answer = self._client.delete(f"/api/v2/dags/{quote(dag_id, safe='')}")
+        if answer.status_code == 409:
+            return False
+        if answer.status_code != 404:
+            answer.raise_for_status()
+        return True
+
     def _run(self, dag_id: str, run_id: str) -> str:
         return f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}"
 
