@@ -20,7 +20,7 @@ _STATEMENTS = {
     "begin": r"^BEGIN",
     "commit": r"^COMMIT",
     "rollback": r"^ROLLBACK",
-    "session": r"^(LISTEN|UNLISTEN|SELECT pg_advisory_unlock_all|SELECT pg_terminate_backend|DELETE FROM bus.inbox)",
+    "session": r"^(LISTEN|UNLISTEN|SELECT pg_advisory_unlock_all|SELECT pg_terminate_backend|WITH gone AS)",
     "replay": r"bus\.replays",
     "inbox": r"INSERT INTO bus\.inbox",
     "outbox": r"INSERT INTO bus\.outbox",
