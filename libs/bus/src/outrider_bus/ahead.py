@@ -1,6 +1,7 @@
-"""One step ahead: what comes next is fetched while what is there is worked on."""
+"""Steps ahead: what comes next is fetched while what is there is worked on."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -9,24 +10,26 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def one_ahead(
-    fetch: Callable[[], Coroutine[Any, Any, T | None]],
+async def ahead(
+    fetch: Callable[[], Coroutine[Any, Any, T | None]], steps: int
 ) -> AsyncIterator[Callable[[], Awaitable[T | None]]]:
-    """A function that gives what *fetch* gives, in order, and has the next fetched meanwhile. None is the end.
+    """A function that gives what *fetch* gives, in the order of the calls, and keeps *steps* calls under way
+    meanwhile. None is the end, also for calls behind it.
 
-    What *fetch* raises is raised where its turn comes. Left early, a fetch under way is cancelled.
+    What *fetch* raises is raised where its turn comes. Left early, fetches under way are cancelled.
     """
-    task = asyncio.create_task(fetch())
+    tasks = deque(asyncio.create_task(fetch()) for _ in range(steps))
 
     async def following() -> T | None:
-        nonlocal task
-        fetched = await task
+        fetched = await tasks[0]
         if fetched is not None:
-            task = asyncio.create_task(fetch())
+            tasks.popleft()
+            tasks.append(asyncio.create_task(fetch()))
         return fetched
 
     try:
         yield following
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

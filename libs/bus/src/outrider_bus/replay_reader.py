@@ -17,7 +17,7 @@ from outrider_bus.kafka import KafkaAddress
 
 _WAIT_SECONDS = 0.2
 _PATIENCE_MS = 100
-_FETCH_BYTES = 1_048_576
+_FETCH_BYTES = 2_097_152
 """Of each partition; as much again is on its way."""
 T = TypeVar("T")
 

@@ -1,6 +1,6 @@
 """Working off one replay: read, sift, ask the inbox in sets, handle what is left, keep how far it is.
 
-While a portion is handled, the inbox is asked about the next one, and the one behind that is read.
+While a portion is handled, the inbox is asked about those that come next, and more is read.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from outrider_contracts.replays import Replay, ReplayCounts, ReplayFailure
 from outrider_contracts.tenants import AuditRecorded
 
 from outrider_bus import again, replay_jobs
-from outrider_bus.ahead import one_ahead
+from outrider_bus.ahead import ahead
 from outrider_bus.database import PostgresDatabase
 from outrider_bus.groups import Group
 from outrider_bus.polling import raw
@@ -31,7 +31,8 @@ from outrider_bus.replay_sieve import Sieve, Verdict
 from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()
-_PER_READ = 1000
+_PER_READ = 2000
+_AHEAD = 3
 _SAVE_SECONDS = 0.5
 _SLICE = 500
 _LONGEST_REASON = 500
@@ -106,27 +107,27 @@ class Replaying:
         reader.seek({number: (self._cursors[number], end) for number, end in ends.items()})
         limit = _PER_READ if self._job.rate is None else max(1, min(_PER_READ, int(self._job.rate / 4)))
 
-        async def read() -> _Portion | None:
-            while not reader.is_over:
-                if part := await reader.read(limit, self._sieve.judge):
-                    return _sift(part, reader.cursors)
-            return None
+        one_at_a_time = asyncio.Lock()
 
-        async with one_ahead(read) as sifted:
+        async def read_and_ask() -> _Portion | None:
+            async with one_at_a_time:
+                part = None
+                while part is None:
+                    if reader.is_over:
+                        return None
+                    part = await reader.read(limit, self._sieve.judge)
+                portion = _sift(part, reader.cursors)
+            with suppress(UnavailableError):  # asked again when its turn comes, and then waited for
+                portion.unknown = await self._unknown(portion)
+            return portion
 
-            async def ask() -> _Portion | None:
-                if portion := await sifted():
-                    with suppress(UnavailableError):  # asked again when its turn comes, and then waited for
-                        portion.unknown = await self._unknown(portion)
-                return portion
-
-            async with one_ahead(ask) as asked:
-                while portion := await asked():
-                    counts, failures = await self._work_off(portion)
-                    self._counts += counts
-                    self._failures += failures
-                    self._cursors = portion.cursors
-                    await self._save_now_and_then()
+        async with ahead(read_and_ask, _AHEAD) as next_portion:
+            while portion := await next_portion():
+                counts, failures = await self._work_off(portion)
+                self._counts += counts
+                self._failures += failures
+                self._cursors = portion.cursors
+                await self._save_now_and_then()
 
     async def _check_kept(self, reader: RangeReader, ends: dict[int, int]) -> None:
         for number, (first, last) in (await reader.bounds(ends)).items():
