@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Awaitable
 from datetime import timedelta
 
 from outrider_contracts.http import (
@@ -51,28 +52,33 @@ async def credentials(work: Work, token: str) -> Credentials | None:
 
 async def standing(work: Work, token: str) -> Standing:
     """Whether it is still worth carrying anything. Raises UnknownToken."""
-    try:
-        await _bearer(work, token)
-    except Refused as refusal:
-        return Standing(revoked=True, reason=str(refusal))
-    return Standing(revoked=False)
+    return await _stands(_bearer(work, token))
 
 
 async def carried(work: Work, token: str, told: Carried) -> Standing:
     """Keep for people what was carried, and say whether it is still worth it. Raises UnknownToken."""
-    try:
+
+    async def keep() -> None:
         await _keep(work, await _bearer(work, token), told)
-    except Refused as refusal:
-        return Standing(revoked=True, reason=str(refusal))
-    return Standing(revoked=False)
+
+    return await _stands(keep())
 
 
 async def carried_by_task(work: Work, request: CarriedRequest) -> Standing:
     """The same for a task that carries its data itself."""
-    try:
+
+    async def keep() -> None:
         async with work.database.begin() as tx:
             attempt = await still_writing(tx.connection, request.task, request.run_started_at)
         await _keep(work, attempt, request.carried)
+
+    return await _stands(keep())
+
+
+async def _stands(act: Awaitable[object]) -> Standing:
+    """What a try is told that may not go on, instead of an error."""
+    try:
+        await act
     except Refused as refusal:
         return Standing(revoked=True, reason=str(refusal))
     return Standing(revoked=False)
