@@ -106,7 +106,6 @@ class Replaying:
         await self._check_kept(reader, ends)
         reader.seek({number: (self._cursors[number], end) for number, end in ends.items()})
         limit = _PER_READ if self._job.rate is None else max(1, min(_PER_READ, int(self._job.rate / 4)))
-
         one_at_a_time = asyncio.Lock()
 
         async def read_and_ask() -> _Portion | None:
@@ -133,8 +132,9 @@ class Replaying:
         for number, (first, last) in (await reader.bounds(ends)).items():
             if ends[number] > last:
                 raise RuntimeError(f"{self._job.topic}/{number} ends at {last}, not {ends[number]}: it was made anew")
-            if gone := min(first, ends[number]) - self._cursors[number]:
-                self._gone += max(0, gone)
+            if (gone := min(first, ends[number]) - self._cursors[number]) > 0:
+                self._gone += gone
+                self._cursors[number] += gone
 
     async def _unknown(self, portion: _Portion) -> set[str]:
         ids = list(filter(None, portion.ids))
