@@ -21,7 +21,7 @@ from outrider_contracts.keys import RunKey
 from benchmarks.bus import workload
 from benchmarks.bus.effort import Effort
 from benchmarks.bus.findings import Aim, Row, Section, medians
-from benchmarks.bus.lanes import EFFECT_SECONDS
+from benchmarks.bus.outside import Effects
 from benchmarks.bus.stand import Place, Stand
 
 _FLOOD = 20_000
@@ -58,10 +58,11 @@ async def hear(place: Place, topic: str, flood: int) -> dict[str, float]:
     delays: list[float] = []
     left = flood + _FACTS
     enough = asyncio.Event()
+    effects = Effects()
 
     async def work(heard: Heard[Event], _: Begin) -> None:
         nonlocal left
-        await asyncio.sleep(EFFECT_SECONDS)
+        await effects.one()
         if heard.event.team_id() == _OTHER:
             delays.append(time.perf_counter() - sent[heard.event.key()])
         left -= 1

@@ -1,7 +1,7 @@
 """KeyLanes with effects that take 5 ms, beside C loops that do nothing else, and beside the ideal of C / 5 ms.
 
-The effect is a wait, as for an outside system (`outside`). Alone, the handler wants no transaction; with its transaction,
-inbox row and commit follow the wait, on a pool of ten connections.
+The effect is a wait, as for an outside system (`outside`). Alone, the handler wants no transaction; with its
+transaction, inbox row and commit follow the wait, on a pool of ten connections.
 """
 
 import asyncio

@@ -187,9 +187,9 @@ class RealWorld:
             await consumer.stop()
         await self.start()
 
-    async def handle_again(self, *, scope: str, forget: bool = False) -> list[Outcome]:
+    async def handle_again(self, *, scope: str) -> list[Outcome]:
         records = [raw(partition, record) for partition, record in await self._everything(self.topic)]
-        return [await self.buses[-1].handle_again(self.group, r, scope=scope, forget=forget) for r in records]
+        return [await self.buses[-1].handle_again(self.group, r, scope=scope) for r in records]
 
     async def answers(self) -> list[Letter]:
         return [letter for letter in await self.records_of(AuditRecorded.topic) if letter.key == self.team.encode()]

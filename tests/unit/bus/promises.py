@@ -69,7 +69,7 @@ class World(Protocol):
     async def redeliver(self) -> None:
         """Have all records delivered again, to a bus that was started anew."""
 
-    async def handle_again(self, *, scope: str, forget: bool = False) -> list[Outcome]:
+    async def handle_again(self, *, scope: str) -> list[Outcome]:
         """Have every record of the topic handled again by the group."""
 
     async def answers(self) -> list[Letter]:
@@ -487,16 +487,10 @@ class BusPromises:
 
         own = await world.handle_again(scope=world.group)
         anew = [await world.handle_again(scope=f"{world.group}#7") for _ in range(2)]
-        forgotten = await world.handle_again(scope=world.group, forget=True)
         await world.settle()
 
-        assert [[one.kind for one in each] for each in (own, *anew, forgotten)] == [
-            ["known"],
-            ["done"],
-            ["known"],
-            ["done"],
-        ]
-        assert heard_of == [False, True, True]
+        assert [[one.kind for one in each] for each in (own, *anew)] == [["known"], ["done"], ["known"]]
+        assert heard_of == [False, True]
 
     @HOW
     async def test_what_is_never_to_be_handled_again_is_left_out(self, world: World, how: str) -> None:
@@ -511,7 +505,7 @@ class BusPromises:
         await world.deliver_raw(b"no json")
         await world.settle()
 
-        outcomes = await world.handle_again(scope="another", forget=True)
+        outcomes = await world.handle_again(scope="another")
         failed, left_out = sorted(outcomes, key=lambda one: one.kind)  # two partitions are read in any order
 
         assert left_out == Outcome("left_out", "it ends in a removal")

@@ -8,11 +8,10 @@ from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
-from outrider_bus import batches
+from outrider_bus import batches, inbox
 from outrider_bus.assignment import WINDOW, Assignment
 from outrider_bus.batches import BatchRunner, Job
 from outrider_bus.counters import Counters
-from outrider_bus.deadletters import inbox_id
 from outrider_bus.parkinglot import ParkingLot
 from outrider_bus.patience import attempt
 from outrider_bus.ports import StaleEpochError, UnavailableError
@@ -202,7 +201,7 @@ def test_headers_take_room_too() -> None:
 
 
 def test_a_topic_that_was_made_anew_has_other_poison_at_the_same_offset() -> None:
-    assert inbox_id(record(7)) != inbox_id(record(7, at=AT.replace(day=2)))
+    assert inbox.key(record(7), None) != inbox.key(record(7, at=AT.replace(day=2)), None)
 
 
 def test_a_team_has_one_turn_in_its_own_topic_whatever_its_keys() -> None:

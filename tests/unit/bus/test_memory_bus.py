@@ -51,8 +51,8 @@ class MemoryWorld:
     async def redeliver(self) -> None:
         await self.bus.redeliver()
 
-    async def handle_again(self, *, scope: str, forget: bool = False) -> list[Outcome]:
-        return [await self.bus.handle_again(self.group, r, scope=scope, forget=forget) for r in self.bus.log]
+    async def handle_again(self, *, scope: str) -> list[Outcome]:
+        return [await self.bus.handle_again(self.group, r, scope=scope) for r in self.bus.log]
 
     async def answers(self) -> list[Letter]:
         return _letters(self.bus.records(AuditRecorded.topic))

@@ -56,32 +56,26 @@ def judge(
 
 
 async def handle_again(
-    group: Group, record: RawRecord, database: PostgresDatabase, *, scope: str, forget: bool, first: bool = False
+    group: Group, record: RawRecord, database: PostgresDatabase, *, scope: str, first: bool = False
 ) -> Outcome:
-    """Handle one record under inbox *scope*; `forget` takes its inbox row out first, in the same transaction.
-
-    `first`: as if Kafka gave it for the first time, so no type is left out.
+    """Handle one record under inbox *scope*. `first`: as if Kafka gave it for the first time, so no type is left out.
 
     Raises UnavailableError: nothing is known of the outcome, but trying again is harmless.
     """
     heard = judge(record, group.decoder, group.types, group.never_again, first=first)
     if isinstance(heard, Outcome):
         return heard
-    if not forget and not await unknown(database, scope, record.topic, [heard.envelope.id]):
+    if not await unknown(database, scope, record.topic, [heard.envelope.id]):
         return KNOWN  # asked before: a lane's handler does its outside effects before it begins
-    return await _attempt(group, heard, database, scope=scope, forget=forget)
+    return await _attempt(group, heard, database, scope=scope)
 
 
-async def _attempt(
-    group: Group, heard: Heard[Event], database: PostgresDatabase, *, scope: str, forget: bool = False
-) -> Outcome:
+async def _attempt(group: Group, heard: Heard[Event], database: PostgresDatabase, *, scope: str) -> Outcome:
     key = (heard.origin.topic, heard.envelope.id)
 
     @asynccontextmanager
     async def transaction() -> AsyncIterator[Tx]:
         async with database.begin(traced) as tx:
-            if forget:
-                await inbox.drop(tx.connection, scope, key)
             if not await inbox.take(tx.connection, scope, [key]):
                 raise inbox.AlreadyDone
             yield tx

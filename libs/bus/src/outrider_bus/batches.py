@@ -14,7 +14,7 @@ from outrider_bus import inbox, parking, telemetry
 from outrider_bus.assignment import Assignment
 from outrider_bus.counters import Counters
 from outrider_bus.database import OutboxTx, PostgresDatabase
-from outrider_bus.deadletters import Why, dead_letter, inbox_id
+from outrider_bus.deadletters import Why, dead_letter
 from outrider_bus.parking import Parked
 from outrider_bus.parkinglot import ParkingLot
 from outrider_bus.patience import attempt
@@ -63,11 +63,11 @@ class BatchTx:
         try:
             fact = read(record, self.decoder)
         except UndecodableError as error:
-            return Job(record, (record.topic, inbox_id(record)), None, Why(error.stage, str(error)))
+            return Job(record, inbox.key(record, None), None, Why(error.stage, str(error)))
         if fact is None or type(fact.event) not in self.types:
             self.counters.skipped += 1
             return Job(record)
-        return Job(record, (record.topic, fact.envelope.id), fact)
+        return Job(record, inbox.key(record, fact), fact)
 
     async def work_off(
         self, jobs: Sequence[Job], assignment: Assignment, *, sick: Collection[str] = (), parked: int | None = None

@@ -111,13 +111,12 @@ class Bus:
         """What this service hears, by consumer group."""
         return self._groups
 
-    async def handle_again(self, group: str, record: RawRecord, *, scope: str, forget: bool = False) -> Outcome:
+    async def handle_again(self, group: str, record: RawRecord, *, scope: str) -> Outcome:
         """Give *record* to the handlers of *group* once more, under inbox *scope* (the group's own: its name).
 
-        `forget` takes the record's inbox row out first, in the same transaction: a dead letter has one. Raises
-        UnavailableError; trying again is harmless.
+        Raises UnavailableError; trying again is harmless.
         """
-        return await handle_again(self._groups[group], record, self.database, scope=scope, forget=forget)
+        return await handle_again(self._groups[group], record, self.database, scope=scope)
 
     async def start(self) -> None:
         """Start relay and subscriptions; returns once partitions are assigned, and waits for a Kafka that is away."""

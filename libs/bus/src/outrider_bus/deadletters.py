@@ -66,9 +66,3 @@ def open_letter(letter: RawRecord) -> Letter:
         return Letter(said["dlq-group"], record, Why(said["dlq-stage"], said["dlq-reason"], int(said["dlq-attempts"])))
     except (KeyError, ValueError) as error:
         raise ValueError(f"{letter.origin} is no dead letter: {error!r}") from None
-
-
-def inbox_id(record: RawRecord) -> str:
-    """The inbox key of a record that has no readable id of its own; a topic that was made anew begins anew with
-    its offsets, but not in time."""
-    return f"@{record.partition}/{record.offset}@{round(record.timestamp.timestamp() * 1000)}"

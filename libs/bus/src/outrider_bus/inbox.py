@@ -3,7 +3,10 @@
 from collections.abc import Collection
 from datetime import timedelta
 
-from outrider_bus.ports import Connection
+from outrider_contracts.event import Event
+
+from outrider_bus.ports import Connection, Heard
+from outrider_bus.records import RawRecord
 
 _TAKE = """
 INSERT INTO bus.inbox (group_id, topic, event_id)
@@ -30,6 +33,14 @@ WITH gone AS (
 
 class AlreadyDone(Exception):
     """The inbox knows this record: there is nothing to do."""
+
+
+def key(record: RawRecord, heard: Heard[Event] | None) -> tuple[str, str]:
+    """A record's entry: topic and the fact's id; the place where it has no readable one. A topic that was made anew
+    begins anew with its offsets, but not in time."""
+    if heard:
+        return (record.topic, heard.envelope.id)
+    return (record.topic, f"@{record.partition}/{record.offset}@{round(record.timestamp.timestamp() * 1000)}")
 
 
 async def take(connection: Connection, group: str, keys: Collection[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -16,7 +16,7 @@ from outrider_bus import inbox, parking, telemetry
 from outrider_bus.assignment import Assignment
 from outrider_bus.counters import Counters
 from outrider_bus.database import OutboxTx, PostgresDatabase
-from outrider_bus.deadletters import Why, dead_letter, inbox_id
+from outrider_bus.deadletters import Why, dead_letter
 from outrider_bus.ports import Heard, Lane, LaneHandler, RefusedError, StaleEpochError, Tx
 from outrider_bus.records import Decoder, RawRecord, read
 
@@ -72,7 +72,7 @@ class KeyLanes:
     async def give_up(self, job: "Job", why: Why, *, parked: int | None = None) -> None:
         """Write the dead letter, once, with the inbox row."""
         async with self.database.begin() as tx:
-            if new := await inbox.take(tx.connection, self.group, [(job.record.topic, job.inbox_id)]):
+            if new := await inbox.take(tx.connection, self.group, [job.inbox_key]):
                 tx.put(dead_letter(job.record, why, topic=self.dead_letters, group=self.group))
             if parked is not None:
                 await parking.remove(tx.connection, parked)
@@ -101,7 +101,7 @@ class KeyLanes:
         self, job: "Job", heard: Heard[Event], assignment: Assignment, parked: int | None
     ) -> AsyncIterator[OutboxTx]:
         async with self.database.begin(heard) as tx:
-            if not await inbox.take(tx.connection, self.group, [(job.record.topic, job.inbox_id)]):
+            if not await inbox.take(tx.connection, self.group, [job.inbox_key]):
                 raise inbox.AlreadyDone
             if parked is not None:
                 await parking.remove(tx.connection, parked)
@@ -119,6 +119,6 @@ class Job(NamedTuple):
     why: Why = Why("decode", "")
 
     @property
-    def inbox_id(self) -> str:
+    def inbox_key(self) -> tuple[str, str]:
         """Its key in the inbox."""
-        return self.heard.envelope.id if self.heard else inbox_id(self.record)
+        return inbox.key(self.record, self.heard)

@@ -102,10 +102,10 @@ class MemoryBus:
         for group in self._groups:
             await group.work()
 
-    async def handle_again(self, group: str, record: RawRecord, *, scope: str, forget: bool = False) -> Outcome:
+    async def handle_again(self, group: str, record: RawRecord, *, scope: str) -> Outcome:
         """As `Bus.handle_again`; what lies in the log is in `log`."""
         [found] = [each for each in self._groups if each.name == group]
-        return await found.handle_again(record, scope=scope, forget=forget)
+        return await found.handle_again(record, scope=scope)
 
     async def retry_parked(self) -> None:
         """Let the time pass after which each sick lane tries its first record again."""

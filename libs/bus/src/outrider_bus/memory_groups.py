@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from outrider_contracts.envelope import UndecodableError
 from outrider_contracts.event import Event
 
-from outrider_bus import telemetry
+from outrider_bus import inbox, telemetry
 from outrider_bus.again import DONE, KNOWN, Outcome, judge
-from outrider_bus.deadletters import Why, dead_letter, inbox_id
-from outrider_bus.inbox import AlreadyDone
+from outrider_bus.deadletters import Why, dead_letter
 from outrider_bus.memory_database import MemoryDatabase, MemoryTx
 from outrider_bus.parking import lane_of_key
 from outrider_bus.patience import spell
@@ -66,14 +65,14 @@ class Group:
         """Give one fact to its handler."""
         raise NotImplementedError
 
-    async def handle_again(self, record: RawRecord, *, scope: str, forget: bool) -> Outcome:
+    async def handle_again(self, record: RawRecord, *, scope: str) -> Outcome:
         """Give *record* to the handlers once more, under inbox *scope*."""
         heard = judge(record, self.decoder, self.hears, self.never_again)
         if isinstance(heard, Outcome):
             return heard
         done = self.inbox if scope == self.name else self.scopes.setdefault(scope, set())
-        key = (record.topic, heard.envelope.id)
-        if key in done and not forget:
+        key = inbox.key(record, heard)
+        if key in done:
             return KNOWN
         try:
             await self.attempt(heard, lambda: self.database.begin(heard))
@@ -99,7 +98,7 @@ class Group:
                     queue[0] = (record, attempts + 1)
                     break
                 if failure and heard:
-                    await self.give_up(record, heard.envelope.id, Why("handle", spell(failure), attempts + 1))
+                    await self.give_up(record, heard, Why("handle", spell(failure), attempts + 1))
                 queue.popleft()
             if not queue:
                 del self.sick[lane]
@@ -113,12 +112,12 @@ class Group:
             self.sick[lane].append((record, 0))
 
     async def _attempt(self, record: RawRecord, heard: Heard[Event]) -> Exception | None:
-        key = (record.topic, heard.envelope.id)
+        key = inbox.key(record, heard)
 
         @asynccontextmanager
         async def begin() -> AsyncIterator[MemoryTx]:
             if key in self.inbox:
-                raise AlreadyDone
+                raise inbox.AlreadyDone
             try:
                 async with self.database.begin(heard) as tx:
                     yield tx
@@ -133,7 +132,7 @@ class Group:
         try:
             with telemetry.processing(self.name, heard) as heard:
                 await self.attempt(heard, opened)
-        except (AlreadyDone, RefusedError):
+        except (inbox.AlreadyDone, RefusedError):
             return None
         except UnavailableError:
             raise
@@ -141,19 +140,20 @@ class Group:
             return error
         return None
 
-    async def give_up(self, record: RawRecord, event_id: str, why: Why) -> None:
+    async def give_up(self, record: RawRecord, heard: Heard[Event] | None, why: Why) -> None:
         """Write a dead letter, once."""
-        if (record.topic, event_id) not in self.inbox:
+        key = inbox.key(record, heard)
+        if key not in self.inbox:
             async with self.database.begin() as tx:
                 tx.put(dead_letter(record, why, topic=self.dead_letters, group=self.name))
-            self.inbox.add((record.topic, event_id))
+            self.inbox.add(key)
 
     async def read(self, record: RawRecord) -> Heard[Event] | None:
         """Decode; what can't be read is a dead letter at once."""
         try:
             return read(record, self.decoder)
         except UndecodableError as error:
-            await self.give_up(record, inbox_id(record), Why(error.stage, str(error)))
+            await self.give_up(record, None, Why(error.stage, str(error)))
             return None
 
 
@@ -188,7 +188,7 @@ class BatchGroup(Group):
         for record in batch:
             heard = await self.read(record)
             if heard and type(heard.event) in self.types:
-                key = (record.topic, heard.envelope.id)
+                key = inbox.key(record, heard)
                 if (lane := lane_of_key(record)) in self.sick:
                     self._queue(lane, record)
                 elif key not in self.inbox:

@@ -13,7 +13,7 @@ from outrider_contracts.topics import team_concerned
 
 from outrider_bus import inbox, outbox, parking
 from outrider_bus.database import PostgresDatabase
-from outrider_bus.deadletters import Why, dead_letter, inbox_id
+from outrider_bus.deadletters import Why, dead_letter
 from outrider_bus.groups import Group
 from outrider_bus.ports import Connection
 from outrider_bus.records import RawRecord, read
@@ -103,8 +103,7 @@ class Operations:
         heard = None
         with suppress(UndecodableError, KeyError):  # a group that this version has no more
             heard = read(record, self._groups[group].decoder)
-        key = (record.topic, heard.envelope.id if heard else inbox_id(record))
-        return bool(await inbox.take(connection, group, [key]))
+        return bool(await inbox.take(connection, group, [inbox.key(record, heard)]))
 
 
 def _of_lane(act: Act, action: str, lane: parking.SickLane) -> AuditRecorded:

@@ -15,7 +15,7 @@ from outrider_contracts.tenants import AuditRecorded
 from outrider_bus import again, inbox
 from outrider_bus.again import Outcome
 from outrider_bus.database import PostgresDatabase
-from outrider_bus.deadletters import Letter, inbox_id
+from outrider_bus.deadletters import Letter
 from outrider_bus.groups import Group
 from outrider_bus.kafka import KafkaAddress
 from outrider_bus.letters import LetterReader, Place
@@ -117,9 +117,7 @@ class DeadLetters:
             return no
         group, scope = self._groups[letter.group], letter.group
         try:
-            outcome = await again.handle_again(
-                group, letter.record, self._database, scope=scope, forget=False, first=first
-            )
+            outcome = await again.handle_again(group, letter.record, self._database, scope=scope, first=first)
         except BaseException:
             async with self._database.begin() as tx:
                 await tx.connection.execute(_REST, *place)
@@ -181,7 +179,7 @@ class DeadLetters:
             heard = read(letter.record, self._groups[letter.group].decoder)
         except UndecodableError:
             heard = None
-        return (letter.record.topic, heard.envelope.id if heard else inbox_id(letter.record))
+        return inbox.key(letter.record, heard)
 
     def _audit(self, act: Act, what: str, place: Place, letter: Letter, **told: Any) -> AuditRecorded:
         resource = f"{self.topic}/{place[0]}/{place[1]}"
