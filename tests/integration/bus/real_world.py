@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from outrider_bus import MIGRATIONS
 from outrider_bus.again import Outcome
 from outrider_bus.bus import Bus
@@ -127,6 +127,17 @@ class RealWorld:
                     for name, count in partitions.items()
                 ]
             )
+        finally:
+            await admin.close()
+
+    async def remove_all(self) -> None:
+        """Remove what the topic holds, as retention does."""
+        admin = AIOKafkaAdminClient(**self.address.client_options)
+        await admin.start()
+        try:
+            async with AIOKafkaConsumer(**self.address.client_options) as consumer:
+                ends = await consumer.end_offsets(await self._partitions(consumer, self.topic))
+            await admin.delete_records({partition: RecordsToDelete(end) for partition, end in ends.items()})
         finally:
             await admin.close()
 

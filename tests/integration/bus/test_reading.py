@@ -111,3 +111,21 @@ async def test_a_broken_consumer_is_made_anew(world: RealWorld, end: str) -> Non
     await world.settle()
 
     assert len(await world.answers()) == 2
+
+
+async def test_what_retention_removed_before_the_group_read_it_is_told(world: RealWorld) -> None:
+    """The client starts over at what is kept, without a word."""
+    hear(world, "lanes", say_answer)
+    await world.start()
+    await world.deliver(finished(world, at=0))
+    await world.settle()
+    await world.stop()
+
+    await world.deliver(*(finished(world, at=n) for n in range(1, 4)))
+    await world.remove_all()
+    await world.start()
+    await world.deliver(finished(world, at=4))
+    await world.settle()
+
+    assert len(await world.answers()) == 2
+    assert world.buses[0].groups[world.group].counters.removed_unread == 3

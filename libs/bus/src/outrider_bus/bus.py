@@ -165,6 +165,7 @@ class Bus:
                 "retries": c.retries,
                 "parked_lanes": c.parked_lanes,
                 "dead_letters": c.dead_letters,
+                "removed_unread": c.removed_unread,
                 "broken": c.broken,
             }
             for s, c in zip(subscriptions, counters, strict=True)

@@ -37,6 +37,7 @@ class Counters:
     retries: int = 0
     parked_lanes: int = 0
     rebalances: int = 0
+    removed_unread: int = 0
     is_waiting: bool = False
     broken: str = ""
     batch_records: Spread = field(default_factory=lambda: Spread(_RECORDS))
@@ -48,6 +49,11 @@ class Counters:
         """A record has become a dead letter: it is on its way with what was committed."""
         self.dead_letters += 1
         _LOG.warning("record given up", group=self.group, origin=str(record.origin), stage=why.stage, reason=why.reason)
+
+    def removed(self, partition: str, offsets: int) -> None:
+        """Retention was faster than the group: nothing can bring these back from Kafka."""
+        self.removed_unread += offsets
+        _LOG.error("removed by retention before it was read", group=self.group, partition=partition, offsets=offsets)
 
     def waits(self, why: str) -> None:
         """An outside system is away; said in the log once per outage."""

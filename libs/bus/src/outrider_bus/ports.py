@@ -5,7 +5,8 @@
   once: the inbox row (group, topic, id) is part of it.
 * **Nothing is passed over.** An offset is committed only when every record below it is done, parked or a dead letter,
   durably. Poison (headers, bytes, JSON, validation, a writer who may not say this) becomes a dead letter, untouched,
-  with origin and reason, and holds nobody up. Unknown types are counted and skipped.
+  with origin and reason, and holds nobody up. Unknown types are counted and skipped. What
+  retention removes before a group has read it is gone: it is counted, and the log says where, once the group is back.
 * **Order** is kept per lane (`lanes`; a lane's facts should be one team's) or per key (`batches`), across redeliveries,
   rebalances and parking; not across a dead letter, and not between topics. So handlers should converge in any order.
 * **Teams take turns.** A flood delays another team's fact by turns, not by its size. `lanes`: teams that have work take

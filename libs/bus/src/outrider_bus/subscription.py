@@ -20,6 +20,7 @@ from faststream.kafka import KafkaBroker
 from outrider_bus.assignment import Assignment, Lag
 from outrider_bus.counters import Counters
 from outrider_bus.polling import ConsumerBroken, Poller
+from outrider_bus.retention import removed_unread
 from outrider_bus.runner import Runner
 from outrider_bus.timing import Timing, backoff
 
@@ -127,11 +128,18 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Start over with empty books; positions are the committed ones."""
         self._counters.rebalances += 1
+        await self._tell_removed(assigned)
         self.assignment = Assignment(assigned)
         self._runner.assigned(self.assignment)
         self._freed.set()
         self._assigned = True
         _LOG.info("partitions assigned", group=self.group, count=len(assigned))
+
+    async def _tell_removed(self, assigned: set[TopicPartition]) -> None:
+        with suppress(KafkaError, TimeoutError):  # no reason to stand still: reading needs Kafka, too, and waits for it
+            async with asyncio.timeout(self._timing.drain):
+                for partition, count in (await removed_unread(self._subscriber.consumer, assigned)).items():
+                    self._counters.removed(f"{partition.topic}/{partition.partition}", count)
 
     async def _end_assignment(self) -> None:
         ended = self.assignment

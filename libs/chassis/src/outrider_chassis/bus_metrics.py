@@ -13,6 +13,10 @@ _COUNTERS: dict[str, tuple[str, Callable[[Group], float]]] = {
     "skipped_records": ("Records of types the group does not hear.", lambda g: g.counters.skipped),
     "dead_letters": ("Records given up.", lambda g: g.counters.dead_letters),
     "retries": ("Tries of parked records.", lambda g: g.counters.retries),
+    "removed_unread_offsets": (
+        "Offsets that Kafka's retention removed before the group read them.",
+        lambda g: g.counters.removed_unread,
+    ),
     "rebalances": ("Assignments of partitions.", lambda g: g.counters.rebalances),
 }
 _GAUGES: dict[str, tuple[str, Callable[[Group], float]]] = {
