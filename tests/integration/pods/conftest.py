@@ -8,10 +8,9 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import aioboto3
-import kubernetes_asyncio as k8s
 import pytest
 import uvicorn
 from fastapi import Depends, FastAPI
@@ -23,7 +22,6 @@ from outrider_chassis.http import make_app
 from outrider_chassis.migrations import CHASSIS_MIGRATIONS, migrate
 from outrider_chassis.tokens import KeySet
 from outrider_contracts.http import StoreAddress
-from outrider_contracts.names import DerivedNames
 from outrider_contracts.tenants import StorageSpec, TeamSpec, TeamStatus
 from outrider_local import airflow_install
 from outrider_local.handles import Database, RunningKubernetes, RunningS3
@@ -36,7 +34,7 @@ from storage.app import MIGRATIONS, add_routes
 from storage.cases.begin import begin
 from storage.cases.work import PodAddresses, Terms, Work
 
-from tests.integration.pods.crew import CREW, TEAMS, Crew
+from tests.integration.pods.crew import CREW, NAMESPACE, TEAMS, Crew, have_namespace
 from tests.integration.storage.test_credentials import ROLE, make_role
 from tests.unit.chassis.issuer import URL, Issuer
 
@@ -59,7 +57,7 @@ def crew(
     thread.start()
     try:
         assert served.ready.wait(120), "storage's routes are not served"
-        asyncio.run(_have_namespace(kubernetes_node))
+        have_namespace(kubernetes_node, NAMESPACE, {"pod-security.kubernetes.io/enforce": "restricted"})
         yield Crew(kubernetes_node, s3, served.issuer, tmp_path_factory.mktemp("dags"), storage=served)
     finally:
         served.end()
@@ -153,20 +151,3 @@ def _issue_tokens(app: FastAPI, issuer: Issuer) -> None:
 
 async def _awaited(what: Awaitable[T]) -> T:
     return await what
-
-
-async def _have_namespace(cluster: RunningKubernetes) -> None:
-    """As tenancy makes it: under `restricted`, with an account for jobs."""
-    names = DerivedNames(CREW)
-    async with await _client(cluster.kubeconfig) as api:
-        core: Any = k8s.client.CoreV1Api(api)  # its stubs know no plain objects
-        if names.namespace in {each.metadata.name for each in (await core.list_namespace()).items}:
-            return  # from the module before
-        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-        await core.create_namespace({"metadata": {"name": names.namespace, "labels": labels}})
-        account = {"metadata": {"name": "job"}, "automountServiceAccountToken": False}
-        await core.create_namespaced_service_account(names.namespace, account)
-
-
-async def _client(kubeconfig: Path) -> k8s.client.ApiClient:
-    return await k8s.config.new_client_from_config(str(kubeconfig))

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 import boto3
 import kubernetes_asyncio as k8s
-from outrider_contracts.names import DerivedNames
+from outrider_contracts.names import JOB_ACCOUNT, DerivedNames
 from outrider_contracts.tenants import Backend
 from outrider_local import airflow_install
 from outrider_local.handles import RunningKubernetes, RunningS3
@@ -151,6 +151,19 @@ def asked(cluster: RunningKubernetes, what: Callable[[k8s.client.ApiClient], Awa
             return await what(api)
 
     return asyncio.run(ask())
+
+
+def have_namespace(cluster: RunningKubernetes, name: str, labels: dict[str, str]) -> None:
+    """As tenancy makes it, with an account for jobs; one that is there is left as it is."""
+
+    async def make(api: k8s.client.ApiClient) -> None:
+        core: Any = k8s.client.CoreV1Api(api)  # its stubs know no plain objects
+        if name not in {each.metadata.name for each in (await core.list_namespace()).items}:
+            await core.create_namespace({"metadata": {"name": name, "labels": labels}})
+            account = {"metadata": {"name": JOB_ACCOUNT}, "automountServiceAccountToken": False}
+            await core.create_namespaced_service_account(name, account)
+
+    asked(cluster, make)
 
 
 _HEAD = """
