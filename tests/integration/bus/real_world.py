@@ -26,7 +26,7 @@ from tests.unit.bus.promises import Letter
 
 QUICK = Timing(
     retry_delays=(0.1, 0.2, 1, 5), outage_first=0.02, outage_cap=0.3, drain=5, commit_interval=0.05,
-    relay_poll=0.2, parked_poll=0.2, replay_lease=2, unroutable_retry=1, frozen=2, broken=1,
+    relay_poll=0.2, parked_poll=0.2, parked_look=0.5, replay_lease=2, unroutable_retry=1, frozen=2, broken=1,
     metadata_age=1, session=3, heartbeat=0.3,
 )  # fmt: skip
 _DEADLINE_SECONDS = 30.0

@@ -1,16 +1,21 @@
 """What stands between the log and the runner: nothing that lies in a topic may stop or pass over anything."""
 
 import asyncio
+from dataclasses import replace
+from typing import cast
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
+from outrider_bus.parking import lane_of_key, park
+from outrider_bus.polling import raw
+from outrider_bus.ports import Connection
 from outrider_bus.records import RawHeaders
 from outrider_contracts.envelope import encode
 from outrider_contracts.event import Event
 
 from tests.integration.bus.odd_records import send_odd_name
-from tests.integration.bus.real_world import RealWorld, eventually
+from tests.integration.bus.real_world import QUICK, RealWorld, eventually
 from tests.unit.bus.promises import HOW, finished, hear, say_answer
 
 
@@ -129,3 +134,43 @@ async def test_what_retention_removed_before_the_group_read_it_is_told(world: Re
 
     assert len(await world.answers()) == 2
     assert world.buses[0].groups[world.group].counters.removed_unread == 3
+
+
+async def test_records_are_read_while_it_is_asked_what_retention_removed(
+    world: RealWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client gives records of a new share before it has awaited who is told of it: they belong to the new share."""
+    answered = asyncio.Event()
+
+    async def slow(*_: object) -> dict[TopicPartition, int]:
+        await answered.wait()
+        return {}
+
+    monkeypatch.setattr("outrider_bus.subscription.removed_unread", slow)
+    hear(world, "lanes", say_answer)
+    await world.deliver(finished(world, at=0))
+    async with asyncio.timeout(20):
+        await world.start(replace(QUICK, drain=60))
+        while not await world.answers():
+            pass
+    answered.set()
+    await world.settle()
+
+
+@HOW
+async def test_what_was_parked_behind_the_groups_back_is_found(world: RealWorld, how: str) -> None:
+    """By a worker that froze, and thawed when its partitions were another's, who has handled the record meanwhile."""
+    hear(world, how, say_answer)
+    await world.start()
+    fact = finished(world)
+    await world.deliver(fact)
+    await world.settle()
+    [(partition, found)] = await world._everything(world.topic)
+    late = raw(partition, found)
+    lane = fact.key() if how == "lanes" else lane_of_key(late)
+
+    async with world.pool.acquire() as connection:
+        await park(cast(Connection, connection), world.group, lane, late, attempts=1, wait=0, reason="late")
+    await eventually(lambda: world.pool.fetchval("SELECT count(*) = 0 FROM bus.parked"))
+
+    assert len(await world.answers()) == 1

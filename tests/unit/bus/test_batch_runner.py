@@ -38,15 +38,15 @@ class Lot:
         self._waits = type(self).made == 0
         type(self).made += 1
 
-    async def learn(self, _partitions: object) -> None:
+    async def learn(self) -> None:
         """Nobody is sick; to hear so takes a moment."""
         for _ in range(20):
             await asyncio.sleep(0)
 
-    async def tend_due(self) -> float | None:
+    async def tend_due(self) -> float:
         if self._waits:
             await self.gate.wait()
-        return None
+        return 60.0
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ async def test_a_cancellation_out_of_a_handler_is_its_records_failure_and_one_of
 
 async def test_of_many_sick_lanes_those_are_tended_that_have_waited_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     lot = ParkingLot(
-        cast("Any", None), Counters("g"), Timing(), retry=cast("Any", None), give_up=cast("Any", None),
+        cast("Any", None), [], Counters("g"), Timing(), retry=cast("Any", None), give_up=cast("Any", None),
         ours=lambda: True,
     )  # fmt: skip
     lot.sick = {f"lane {number}" for number in range(50)}
@@ -181,7 +181,7 @@ async def test_nothing_is_parked_behind_the_back_of_a_partitions_new_owner() -> 
             """Rolls back."""
 
     lot = ParkingLot(
-        cast("Any", Database()), Counters("g"), Timing(), retry=cast("Any", None), give_up=cast("Any", None),
+        cast("Any", Database()), [], Counters("g"), Timing(), retry=cast("Any", None), give_up=cast("Any", None),
         ours=lambda: False,
     )  # fmt: skip
 

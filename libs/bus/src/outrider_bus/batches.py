@@ -181,10 +181,10 @@ class BatchRunner:
     async def _run(self, assignment: Assignment) -> None:
         work = self._work
         lot = ParkingLot(
-            work.database, work.counters, self._timing,
+            work.database, assignment.partitions, work.counters, self._timing,
             retry=lambda parked: work.retry(parked, assignment), give_up=work.give_up, ours=lambda: assignment.active,
         )  # fmt: skip
-        ours = await self._surely(lambda: lot.learn(assignment.partitions), assignment)
+        ours = await self._surely(lot.learn, assignment)
         while ours and assignment.active:
             until_due = await lot.tend_due()
             if self._draining or not assignment.active:  # it may have hung until another worker had begun
@@ -209,7 +209,7 @@ class BatchRunner:
                     assignment.done(job.record)
                 self._progress()
 
-    async def _surely(self, act: Callable[[], Awaitable[None]], assignment: Assignment) -> bool:
+    async def _surely(self, act: Callable[[], Awaitable[object]], assignment: Assignment) -> bool:
         """Do *act*, however long it takes; False where it is no longer ours to do."""
         waits = backoff(self._timing.outage_first, self._timing.outage_cap)
         while assignment.active and not (self._draining and self._work.counters.is_waiting):

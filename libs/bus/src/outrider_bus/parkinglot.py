@@ -28,6 +28,7 @@ class ParkingLot:
     def __init__(
         self,
         database: PostgresDatabase,
+        partitions: Collection[TopicPartition],
         counters: Counters,
         timing: Timing,
         *,
@@ -37,7 +38,9 @@ class ParkingLot:
     ) -> None:
         self.sick: set[str] = set()
         self._due: dict[str, float] = {}
+        self._look_at = 0.0
         self._database = database
+        self._partitions = partitions
         self._group = counters.group
         self._counters = counters
         self._timing = timing
@@ -45,11 +48,23 @@ class ParkingLot:
         self._give_up = give_up
         self._ours = ours
 
-    async def learn(self, partitions: Collection[TopicPartition]) -> None:
-        """Which lanes are sick. Nothing may be handled before: it could overtake a parked record."""
+    async def learn(self) -> set[str]:
+        """Which lanes are sick; gives those that were not known to be. Nothing may be handled before: it could overtake
+        a parked record."""
+        self._look_at = time.monotonic() + self._timing.parked_look
         async with self._database.begin() as tx:
-            self.sick = await parking.lanes(tx.connection, self._group, partitions)
+            new = await parking.lanes(tx.connection, self._group, self._partitions) - self.sick
+        self.sick |= new
         self._counters.parked_lanes = len(self.sick)
+        return new
+
+    async def look_again(self) -> set[str]:
+        """The same later on: a worker that was frozen may have parked behind our back. Never raises."""
+        try:
+            return await self.learn()
+        except Exception as error:  # noqa: BLE001 - as in tending: it is looked again soon
+            _LOG.warning("not looked for sick lanes, trying again", group=self._group, error=repr(error))
+            return set()
 
     async def park(self, lane: str, record: RawRecord, failure: Exception) -> None:
         """Park a record whose first try failed; its lane is sick from now on."""
@@ -88,10 +103,11 @@ class ParkingLot:
             await self._try(first)
         return 0
 
-    async def tend_due(self) -> float | None:
-        """Tend some lanes that are due, for who has no other rhythm; gives the seconds until one is, None where all are
-        well. Never raises: what goes wrong is seen to later."""
-        now = time.monotonic()
+    async def tend_due(self) -> float:
+        """Look for sick lanes and tend some that are due, for who has no other rhythm; gives the seconds until there is
+        more to do. Never raises: what goes wrong is seen to later."""
+        if (now := time.monotonic()) >= self._look_at:
+            await self.look_again()
         self._due = {lane: self._due.get(lane, now) for lane in self.sick}
         due = sorted((at, lane) for lane, at in self._due.items() if at <= now)
         for _, lane in due[:_AT_A_TIME]:
@@ -101,7 +117,7 @@ class ParkingLot:
                 _LOG.warning("lane not tended, trying again", group=self._group, lane=lane, error=repr(error))
                 seconds = self._timing.parked_poll
             self._due[lane] = time.monotonic() + seconds
-        return max(0.0, min(self._due.values()) - time.monotonic()) if self._due else None
+        return max(0.0, min([self._look_at, *self._due.values()]) - time.monotonic())
 
     async def _try(self, parked: Parked) -> None:
         self._counters.retries += 1

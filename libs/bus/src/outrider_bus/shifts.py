@@ -6,7 +6,6 @@ A shift lasts from one assignment of partitions to the next; nothing is carried 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -79,7 +78,7 @@ class Shift:
         self._timing = timing
         self._progress = progress
         self._lot = ParkingLot(
-            work.database, work.counters, timing,
+            work.database, assignment.partitions, work.counters, timing,
             retry=lambda parked: work.retry(parked, assignment), give_up=work.give_up_parked,
             ours=lambda: assignment.active,
         )  # fmt: skip
@@ -88,10 +87,11 @@ class Shift:
         self._waiting = asyncio.Semaphore(0)
         self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._look: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """Start to work."""
-        self._start(self._open())
+        self._look = self._start(self._look_for_sick_lanes())
 
     def feed(self, records: Sequence[RawRecord]) -> None:
         """Have records wait for their owners' turns. They are read only then: a flood is passed by quickly."""
@@ -102,6 +102,8 @@ class Shift:
     async def end(self) -> None:
         """Let running handlers end; where that takes too long the ended assignment refuses their transactions."""
         self._over.set()
+        if self._look:
+            self._look.cancel()
         for lane in self._lanes.values():
             if lane.timer:
                 lane.timer.cancel()
@@ -110,10 +112,11 @@ class Shift:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._timing.drain)
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._guard(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _guard(self, work: Awaitable[None]) -> None:
         try:
@@ -122,22 +125,23 @@ class Shift:
             self._work.counters.broken = repr(error)
             _LOG.exception("a lanes' worker broke; the service should be restarted", group=self._work.group)
 
-    async def _open(self) -> None:
-        """Learn which lanes are parked; no lane starts before, for nothing may overtake a parked record."""
+    async def _look_for_sick_lanes(self) -> None:
+        """No lane starts before the first look, for nothing may overtake a parked record."""
         waits = backoff(self._timing.outage_first, self._timing.outage_cap)
-        while not self._over.is_set():
+        while True:
             try:
-                await self._lot.learn(self._assignment.partitions)
+                sick = await self._lot.learn()
+                break
             except UnavailableError as error:
                 self._work.counters.waits(str(error))
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._over.wait(), next(waits))
-            else:
-                break
-        for name in self._lot.sick:
-            self._wake(self._lane(name, owner=""))
+                await asyncio.sleep(next(waits))
         for _ in range(self._concurrency):
             self._start(self._take_turns())
+        while True:
+            for name in sick:
+                self._wake(self._lane(name, owner=""))
+            await asyncio.sleep(self._timing.parked_look)
+            sick = await self._lot.look_again()
 
     def _lane(self, name: str, owner: str) -> _Lane:
         lane = self._lanes.get(name)

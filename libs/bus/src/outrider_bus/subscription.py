@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
@@ -52,6 +52,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self._tasks: list[asyncio.Task[None]] = []
         self._assigned = False
         self._poller: Poller | None = None
+        self._told_removed: asyncio.Task[None] | None = None
         self._moved = asyncio.Event()
         self._freed = asyncio.Event()
 
@@ -126,9 +127,10 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         await self._end_assignment()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Start over with empty books; positions are the committed ones."""
+        """Start over with empty books; positions are the committed ones. Nothing is awaited: the client gives records
+        of the new share meanwhile."""
         self._counters.rebalances += 1
-        await self._tell_removed(assigned)
+        self._told_removed = asyncio.create_task(self._tell_removed(assigned))
         self.assignment = Assignment(assigned)
         self._runner.assigned(self.assignment)
         self._freed.set()
@@ -136,7 +138,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         _LOG.info("partitions assigned", group=self.group, count=len(assigned))
 
     async def _tell_removed(self, assigned: set[TopicPartition]) -> None:
-        with suppress(KafkaError, TimeoutError):  # no reason to stand still: reading needs Kafka, too, and waits for it
+        with suppress(KafkaError, ConsumerStoppedError, TimeoutError):  # reading needs Kafka, too, and waits for it
             async with asyncio.timeout(self._timing.drain):
                 for partition, count in (await removed_unread(self._subscriber.consumer, assigned)).items():
                     self._counters.removed(f"{partition.topic}/{partition.partition}", count)
@@ -228,6 +230,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             await asyncio.sleep(self._timing.commit_interval)
 
     async def _commit(self, assignment: Assignment) -> None:
+        if self._told_removed:
+            await asyncio.wait([self._told_removed])  # it asks what was committed before
         offsets, consumer = assignment.to_commit(), self._subscriber.consumer
         if not offsets or not assignment.active or consumer is None:
             return

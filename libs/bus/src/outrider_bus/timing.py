@@ -13,6 +13,9 @@ class Timing:
     """Waits before the second, third, … try of a parked record: five tries in two minutes, then a dead letter."""
     parked_poll: float = 2.0
     """How often at least a sick lane is looked at: an operator may have changed what is parked."""
+    parked_look: float = 10.0
+    """How often it is looked for lanes that were parked by a worker that had been frozen and did not know yet that its
+    partitions are another's."""
     outage_first: float = 0.1
     outage_cap: float = 10.0
     """An outside system that is away is asked again after waits that double from the first to the cap."""
