@@ -27,8 +27,8 @@ RUN = RunKey(team="ads", dag_id="daily", run_id="r1")
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 NOW = START + timedelta(minutes=10)
 CLEAR = (
-    "airflow tasks clear daily --task-regex '^extract$' --downstream "
-    "--start-date 2026-11-01T09:00:00Z --end-date 2026-11-01T09:00:00Z --yes"
+    "clear task extract of run r1 in Airflow: POST /api/v2/dags/daily/clearTaskInstances "
+    '{"dry_run": false, "dag_run_id": "r1", "task_ids": ["extract"], "include_downstream": true, "only_failed": false}'
 )
 
 
@@ -162,7 +162,7 @@ def test_a_refusal_is_told_in_storages_own_words_with_its_fix() -> None:
     assert cause is not None
     assert cause.text == "what try 1 wrote was taken out of reach"
     assert cause.fix[0] == "outrider storage restore ads/daily/extract/d/rows/g1/"
-    assert cause.fix[1].startswith("airflow tasks clear daily --task-regex '^report$'")
+    assert cause.fix[1].startswith("clear task report of run r1 in Airflow")
 
 
 def test_a_run_that_goes_on_tells_what_it_waits_for() -> None:
@@ -175,6 +175,13 @@ def test_a_run_that_goes_on_tells_what_it_waits_for() -> None:
     assert story.cause is not None
     assert story.cause.kind == "waiting"
     assert story.cause.text == "try 1 of report waits for team ads, which is not known here yet, for 14.0 s"
+
+
+def test_of_a_mapped_task_the_part_alone_is_cleared() -> None:
+    command = words.clear_command(task("part", 2))
+
+    assert command.startswith("clear task part[2] of run r1 in Airflow: POST /api/v2/dags/daily/clearTaskInstances ")
+    assert '"task_ids": [["part", 2]]' in command
 
 
 def test_a_try_that_airflow_repeats_is_on_its_way_and_a_success_forgets_it() -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from outrider_contracts.explain import words
 from outrider_contracts.explain.facts import Instance, TaskFacts, producers_in_run
 from outrider_contracts.explain.story import Cause, Subject
+from outrider_contracts.keys import TaskKey
 from outrider_contracts.runs import RunAnswer, TryAnswer
 
 _HINTS = {
@@ -121,8 +122,7 @@ def _unsealed(facts: TaskFacts, last: TryAnswer, now: datetime) -> Cause | None:
 
 
 def _clear(subject: Subject, facts: TaskFacts) -> str:
-    date = next((one.logical_date for one in reversed(facts.environments) if one.logical_date is not None), None)
-    return words.clear_command(subject.dag_id, facts.task_id, subject.run_id, date)
+    return words.clear_command(TaskKey(**subject.run.model_dump(), task_id=facts.task_id, map_index=facts.map_index))
 
 
 def _both(*commands: str) -> tuple[str, ...]:
