@@ -45,7 +45,8 @@ def tried(
 ) -> TryAnswer:
     return TryAnswer(
         **RUN.model_dump(), task_id=task_id, map_index=more.pop("map_index", -1), try_number=number,
-        openlineage_run_id=uuid4(), state=state, started_at=None if began is None else at(began),
+        run_started_at=at(more.pop("of_start", 0)), openlineage_run_id=uuid4(), state=state,
+        started_at=None if began is None else at(began),
         ended_at=None if ended is None else at(ended), operator="Local", inputs=[], outputs=[], **more,
     )  # fmt: skip
 
@@ -285,6 +286,85 @@ def test_a_mapped_task_is_as_far_as_its_parts_and_one_part_can_be_asked_for() ->
     assert told_of(run, of="part").state == "running"
     assert (one.state, one.cause) == ("success", None)
     assert {moment.task for moment in one.moments} == {"", "part[0]"}
+
+
+def again(began: float, clear_number: int, state: str = "running", ended: float | None = None) -> StartAnswer:
+    """Another start of the run: it was cleared, or (clear number 0) deleted and created anew."""
+    return StartAnswer(
+        **RUN.model_dump(), openlineage_run_id=uuid4(), started_at=at(began), ended_at=ended and at(ended), state=state,
+        clear_number=clear_number, run_type="manual", logical_date=START, deleted_at=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("clear_number", [1, 0])
+def test_what_failed_before_the_run_began_again_is_no_cause_while_it_goes_on(clear_number: int) -> None:
+    """A person clears what failed and asks at once: the new try has not begun."""
+    before = ran("failed", tried("extract", "failed", 10, 20), tried("report", "upstream_failed", None, 21, 0))
+    refusal = told("extract", "refused", "input-missing", 11, 11, message="input 'raw' is not sealed")
+    run = before.model_copy(update={"state": "running", "starts": [*before.starts, again(400, clear_number)]})
+
+    for of in (None, "extract", "report"):
+        story = told_of(run, of=of, told=(refusal,))
+
+        assert story.cause is None
+        assert not story.over
+
+
+def test_what_failed_and_was_not_cleared_is_the_cause_once_the_run_has_ended_again() -> None:
+    before = ran("failed", tried("extract", "failed", 10, 20), tried("report", "failed", 10, 30))
+    tries = [*before.tries, tried("report", "success", 410, 420, 2, of_start=400)]
+    starts = [*before.starts, again(400, 1, "failed", 430)]
+
+    cause = told_of(before.model_copy(update={"starts": starts, "tries": tries})).cause
+
+    assert cause is not None
+    assert cause.task == "extract"
+
+
+def test_what_a_try_of_the_deleted_run_was_told_is_nothing_of_the_new_ones() -> None:
+    """Tries of a run that is created anew count from 1 again."""
+    before = ran("failed", tried("extract", "failed", 10, 20, error_class="EnvironmentRefused"))
+    refusal = told("extract", "refused", "input-missing", 11, 11, message="input 'raw' is not sealed")
+    tried_again = tried("extract", "failed", 410, 420, of_start=400, error_class="EnvironmentUnavailable")
+    tries = [*before.tries, tried_again]
+    starts = [*before.starts, again(400, 0, "failed", 430)]
+
+    cause = told_of(before.model_copy(update={"starts": starts, "tries": tries}), told=(refusal,)).cause
+
+    assert cause is not None
+    assert cause.text.startswith("try 1 of extract failed with EnvironmentUnavailable")
+
+
+def test_a_workers_clock_that_is_ahead_does_not_hide_the_cause() -> None:
+    """When a task could not run is said by the scheduler's clock, when the one before it failed by its worker's."""
+    run = ran("failed", tried("extract", "failed", 10, 20.5), tried("report", "upstream_failed", None, 20, 0))
+
+    for of in (None, "report"):
+        cause = told_of(run, of=of).cause
+
+        assert cause is not None
+        assert cause.task == "extract"
+
+
+def test_a_fix_that_has_clear_in_a_name_is_followed_by_the_clear_it_needs() -> None:
+    run = ran("failed", tried("extract", "failed", 30, 31, error_class="EnvironmentRefused"))
+    restore = "outrider storage restore ads/nuclear/load/d/rows/g1/"
+    refusal = told("extract", "refused", "input-cleared", 30, 30, message="gone", fix=restore)
+
+    cause = told_of(run, told=(refusal,)).cause
+
+    assert cause is not None
+    assert cause.fix == (restore, CLEAR)
+
+
+def test_an_output_that_could_not_be_stored_has_its_reason_in_the_log_alone() -> None:
+    """Too late, a link, a full disk: which files were missing storage itself tells."""
+    run = ran("failed", tried("extract", "failed", 10, 20, error_class="outrider_airflow.errors.OutputNotStored"))
+
+    cause = told_of(run).cause
+
+    assert cause is not None
+    assert cause.fix == (CLEAR,)
 
 
 def test_what_airflow_decided_without_a_try_is_one_moment() -> None:

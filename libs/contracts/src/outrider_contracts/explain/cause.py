@@ -12,7 +12,6 @@ from outrider_contracts.runs import RunAnswer, TryAnswer
 _HINTS = {
     "EnvironmentUnavailable": "outrider status",
     "InputNotStaged": "outrider status",
-    "OutputNotStored": "write at least one file into each required output, or declare Output(required=False)",
 }
 """What to do about the plugin's own errors before the task is cleared."""
 _SERIOUS = {"failed": 0, "retrying": 1, "waiting": 2}
@@ -44,8 +43,10 @@ def _root(
     last = facts.last
     before: list[Instance] = []
     if last is not None and last.state == "upstream_failed":  # by whom is not told: the earliest that failed
-        before = [other for other, problem in found.items() if problem.kind == "failed" and problem.at <= cause.at]
-        before = [other for other in before if not _is_upstream_failed(tasks[other])]
+        failed = [other for other, problem in found.items() if problem.kind == "failed"]
+        failed = [other for other in failed if not _is_upstream_failed(tasks[other])]
+        # where none was before, clocks differ
+        before = [other for other in failed if found[other].at <= cause.at] or failed
     elif any(told.what == "input-missing" for told in facts.told_of(last.try_number if last else 0)):
         environment = facts.environments[-1] if facts.environments else None
         producers = set(producers_in_run(environment))
@@ -64,7 +65,7 @@ def _is_upstream_failed(facts: TaskFacts) -> bool:
 def _problem(subject: Subject, facts: TaskFacts, now: datetime) -> Cause | None:
     last = facts.last
     if last is None:
-        told = facts.told[-1] if facts.told else None
+        told = facts.told_now[-1] if facts.told_now else None
         if told is None or told.kind == "waiting":
             return None
         return Cause(kind="failed", task=facts.label, text=told.message, fix=_both(told.fix), at=told.first_at)
@@ -77,7 +78,7 @@ def _problem(subject: Subject, facts: TaskFacts, now: datetime) -> Cause | None:
         again = _clear(subject, facts) if over else ""
         return Cause(
             kind="retrying" if last.state == "up_for_retry" else "failed", task=facts.label, text=refusal.message,
-            fix=_both(refusal.fix, "" if "clear" in refusal.fix else again), at=refusal.first_at,
+            fix=_both(refusal.fix, "" if words.clears(refusal.fix) else again), at=refusal.first_at,
         )  # fmt: skip
     if not over:
         wait = next((one for one in reversed(told_now) if one.kind == "waiting"), None)

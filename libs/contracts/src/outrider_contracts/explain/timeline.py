@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from outrider_contracts.explain import words
-from outrider_contracts.explain.facts import TaskFacts, source
+from outrider_contracts.explain.facts import FAILED, TaskFacts, source
 from outrider_contracts.explain.story import Moment
 from outrider_contracts.holdings import EnvironmentView, ToldView
 from outrider_contracts.runs import RunAnswer, TryAnswer
 
-_WRONG = frozenset({"failed", "lost", "upstream_failed", "up_for_retry"})
+_WRONG = FAILED | {"up_for_retry"}
 
 
 def of_run(run: RunAnswer | None) -> Iterator[Moment]:

@@ -76,3 +76,8 @@ def clear_command(key: TaskKey) -> str:
         f"clear task {task(key.task_id, key.map_index)} of run {key.run_id} in Airflow: "
         f"POST /api/v2/dags/{quote(key.dag_id, safe='')}/clearTaskInstances {json.dumps(body)}"
     )
+
+
+def clears(command: str) -> bool:
+    """Whether *command* is one that has a task cleared."""
+    return "/clearTaskInstances " in command
