@@ -1,5 +1,6 @@
 """Versions in an S3 bucket, reached with one try's short-lived credentials."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
@@ -21,6 +22,8 @@ from outrider_stage.errors import StoreUnavailable
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_UNLISTED = re.compile(r"[^\t\n\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
+"""What XML 1.0 has no character for, and the carriage return, which it reads as another."""
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 _TAKEN = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict"})
 
@@ -64,7 +67,9 @@ class S3Store:
                 raise
 
     def put(self, version: str, path: str, content: BinaryIO) -> None:
-        """Upload one object, in parts where it is large."""
+        """Upload one object, in parts where it is large. Raises ValueError for a name that no key can have."""
+        if _UNLISTED.search(path):
+            raise ValueError(f"the name {path!r} can't be listed in S3; rename the file")
         with _ours(f"s3://{self._bucket}/{version}{path}"):
             self._transfers.upload(content, self._bucket, version + path).result()
 
