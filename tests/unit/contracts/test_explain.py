@@ -114,7 +114,7 @@ def test_a_task_that_went_well_is_told_from_its_announcement_to_its_seal() -> No
         ("ready", "place ready: /ads/daily/report/d"),
         ("began", "try 1 began (Local)"),
         ("asked", "asked for its environment"),
-        ("waited", "waited 2.5 s for the seal of try 1 of ads/daily/extract"),
+        ("waited", "waited 3.0 s for the seal of try 1 of ads/daily/extract"),
         ("inputs", "inputs resolved: rows from ads/daily/extract/rows (g1, 2 files, 2.0 KiB)"),
         ("credentials", "given credentials, good until 2026-11-01T10:00:15Z"),
         ("staged", "inputs staged in 0.4 s"),
@@ -183,6 +183,15 @@ def test_of_a_mapped_task_the_part_alone_is_cleared() -> None:
 
     assert command.startswith("clear task part[2] of run r1 in Airflow: POST /api/v2/dags/daily/clearTaskInstances ")
     assert '"task_ids": [["part", 2]]' in command
+
+
+def test_a_task_that_is_put_off_tells_what_for_and_how_that_stands() -> None:
+    waiting = told("report", "waiting", "input 'rows'", 31, 40, message="no try of extract has opened it")
+
+    story = told_of(ran("running", tried("report", "running", 30, None)), place("report"), told=(waiting,), now=at(45))
+
+    assert story.cause is not None
+    assert story.cause.text == "try 1 of report waits for input 'rows', for 14.0 s: no try of extract has opened it"
 
 
 def test_a_try_that_airflow_repeats_is_on_its_way_and_a_success_forgets_it() -> None:

@@ -85,6 +85,7 @@ def _problem(subject: Subject, facts: TaskFacts, now: datetime) -> Cause | None:
         if wait is None:
             return None
         text = f"try {last.try_number} of {facts.label} waits for {wait.what}, for {words.length(now - wait.first_at)}"
+        text += f": {wait.message}" if wait.message else ""
         return Cause(kind="waiting", task=facts.label, text=text, at=wait.first_at)
     return _failed(subject, facts, last)
 

@@ -129,6 +129,10 @@ def _told(facts: TaskFacts, told: ToldView, now: datetime) -> Moment:
             at=told.first_at, kind="refused", text=text, task=facts.label, try_number=number, wrong=True
         )  # fmt: skip
     waits = told in facts.told_of(number) and facts.last is not None and facts.last.ended_at is None
-    since = words.length((now if waits else told.last_at) - told.first_at)
+    given = [
+        one.resolved_at for one in facts.environments
+        if one.resolved_at and (one.try_number, one.run_started_at) == (number, told.run_started_at)
+    ]  # fmt: skip
+    since = words.length((now if waits else max([told.last_at, *given])) - told.first_at)
     text = f"waits for {told.what}, for {since} now" if waits else f"waited {since} for {told.what}"
     return Moment(at=told.first_at, kind="waited", text=text, task=facts.label, try_number=number)
