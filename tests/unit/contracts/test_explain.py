@@ -344,6 +344,16 @@ def test_what_a_try_of_the_deleted_run_was_told_is_nothing_of_the_new_ones() -> 
     assert cause.text.startswith("try 1 of extract failed with EnvironmentUnavailable")
 
 
+def test_what_the_deleted_run_left_unsealed_is_nothing_of_the_new_ones() -> None:
+    before = ran("failed", tried("extract", "failed", 10, 20))
+    tries = [*before.tries, tried("extract", "success", 410, 420, of_start=400)]
+    run = before.model_copy(update={"starts": [*before.starts, again(400, 0, "success", 430)], "tries": tries})
+
+    story = told_of(run, place("extract", state="ready"), of="extract", now=at(600))
+
+    assert (story.state, story.cause) == ("success", None)
+
+
 def test_a_workers_clock_that_is_ahead_does_not_hide_the_cause() -> None:
     """When a task could not run is said by the scheduler's clock, when the one before it failed by its worker's."""
     run = ran("failed", tried("extract", "failed", 10, 20.5), tried("report", "upstream_failed", None, 20, 0))

@@ -50,7 +50,8 @@ class TaskFacts:
 
     def environment_of(self, try_number: int) -> EnvironmentView | None:
         """The newest generation that the try was given."""
-        return next((one for one in reversed(self.environments) if one.try_number == try_number), None)
+        own = (one for one in reversed(self.environments) if one.run_started_at >= self.since.created)
+        return next((one for one in own if one.try_number == try_number), None)
 
     @property
     def told_now(self) -> list[ToldView]:
