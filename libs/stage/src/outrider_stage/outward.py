@@ -21,7 +21,8 @@ def stage_out(environment: Environment, store: Store, layout: Layout) -> dict[st
 
     An existing empty directory is a version without files; an absent directory is no version. Empty sub-directories
     are not kept. Repeating it with the same files gives the same versions. Raises OutputNotStored for links, devices,
-    sockets and names that are not UTF-8: they cannot be carried, and leaving them out would lose data silently.
+    sockets, names that are not UTF-8 and directories that can't be looked into: they cannot be carried, and leaving
+    them out would lose data silently; and for files that change meanwhile.
     """
     stored = {}
     for name, place in environment.outputs.items():
