@@ -11,6 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from outrider_contracts.environments import Manifest
 from outrider_contracts.http import Credentials, StoreAddress
 from outrider_stage import StoreUnavailable, open_store
 from outrider_stage.ports import Store
@@ -23,7 +24,7 @@ MIB = 1 << 20
 
 
 class Server(BaseHTTPRequestHandler):
-    """Takes a part slowly; breaks off in the middle of what is read."""
+    """Takes a part slowly; breaks off in the middle of what is read; has a request at odds with one that goes on."""
 
     protocol_version = "HTTP/1.1"
 
@@ -34,6 +35,9 @@ class Server(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         self._take()
+        if "contested" in self.path:
+            self._answer(b"<Error><Code>ConditionalRequestConflict</Code></Error>", 409)
+            return
         time.sleep(0.3)
         self._answer()
 
@@ -44,6 +48,9 @@ class Server(BaseHTTPRequestHandler):
         self.end_headers()
 
     def do_GET(self) -> None:
+        if "contested" in self.path:
+            self._answer(b"<Error><Code>NoSuchKey</Code></Error>", 404)
+            return
         self.do_HEAD()
         self.wfile.write(b"half")
         self.close_connection = True
@@ -53,8 +60,8 @@ class Server(BaseHTTPRequestHandler):
         while left:
             left -= len(self.rfile.read(min(left, MIB)))
 
-    def _answer(self, body: bytes = b"") -> None:
-        self.send_response(200)
+    def _answer(self, body: bytes = b"", status: int = 200) -> None:
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("ETag", '"1"')
         self.end_headers()
@@ -101,6 +108,12 @@ def test_an_answer_that_always_breaks_off_is_said_in_one_line(store: Store) -> N
     """It is the store that is away, under whatever name the SDK tells so."""
     with pytest.raises(StoreUnavailable, match=f"s3://b/{VERSION}a: .*broken"):
         store.fetch(VERSION, "a", BytesIO())
+
+
+def test_a_manifest_that_is_just_being_written_is_no_other_content(store: Store) -> None:
+    """An earlier request of this very commit may still be on its way: trying again helps."""
+    with pytest.raises(StoreUnavailable, match="ConditionalRequestConflict"):
+        store.commit("ads/d/t/contested/o/g1/", Manifest())
 
 
 def _some() -> Credentials:

@@ -86,9 +86,9 @@ class S3Store:
                     IfNoneMatch="*",
                 )
             except ClientError as error:
-                if _code(error) not in _TAKEN:
+                if _code(error) not in _TAKEN or (there := self.manifest(version)) is None:
                     raise
-                if self.manifest(version) != manifest:
+                if there != manifest:
                     raise FileExistsError(f"s3://{self._bucket}/{key}") from None
 
 
