@@ -53,6 +53,23 @@ async def test_a_wait_is_kept_from_its_first_asking_to_its_last(platform: Platfo
     assert (await _views(platform))["report"].resolved_at == platform.now
 
 
+async def test_a_wait_that_an_input_allows_is_one_wait_whatever_becomes_of_its_producer(platform: Platform) -> None:
+    """A task that is put off for hours says what it waits for, and how that stands."""
+    wanted = parse_declaration("report", inputs={"orders": Input("extract", "orders", wait="2h")})
+    report = task("report").attempt(1)
+    with pytest.raises(Waiting):
+        await platform.ensure(report, wanted)
+    await platform.ensure(task("extract").attempt(1), EXTRACT)
+    platform.later(seconds=90)
+    with pytest.raises(Waiting):
+        await platform.ensure(report, wanted)
+
+    (told,) = (await environments(platform.work, "ads", "daily", "r1", "report")).told
+    assert (told.kind, told.what) == ("waiting", "input 'orders'")
+    assert "try 1 of ads/daily/extract in run r1 has not sealed it (it is at work)" in told.message
+    assert told.last_at - told.first_at == timedelta(seconds=90)
+
+
 async def test_an_environment_tells_its_credentials_and_what_its_inputs_hold(platform: Platform) -> None:
     """When they were given and until when they are good; never the credentials themselves."""
     await platform.produce(task("extract").attempt(1), EXTRACT)

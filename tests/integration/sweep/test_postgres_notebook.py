@@ -1,6 +1,7 @@
 """The notebook in PostgreSQL keeps what the ports promise, and facts leave with it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from outrider_bus.database import PostgresDatabase
@@ -61,3 +62,18 @@ async def test_a_bundle_binds_before_what_was_heard_of_a_dag(pool: Pool) -> None
 
     assert await teams.of("daily", "news") == Whose("news", "bundle")
     assert await teams.of("other", "elsewhere") is None
+
+
+async def test_a_run_that_was_missed_is_asked_after_before_all_that_have_ended(
+    pool: Pool, notebook: PostgresNotebook
+) -> None:
+    """Thousands of ended runs may be due; a deletion is told when it was seen twice, a minute apart."""
+    ended = [replace(RUN, run_id=f"e{number}", ended_at=at(9)) for number in range(5)]
+    missing = replace(RUN, run_id="missing", ended_at=at(9), missing_since=at(50))
+    await notebook.write(Outcome(known=(*ended, missing)))
+    await pool.execute(
+        "UPDATE sweep.runs SET checked_at = now() - "
+        "CASE WHEN missing_since IS NULL THEN interval '3 hours' ELSE interval '1 minute' END"
+    )
+
+    assert [run.run_id for run in await notebook.due(1)] == ["missing"]

@@ -27,8 +27,8 @@ RUN = RunKey(team="ads", dag_id="daily", run_id="r1")
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 NOW = START + timedelta(minutes=10)
 CLEAR = (
-    "airflow tasks clear daily --task-regex '^extract$' --downstream "
-    "--start-date 2026-11-01T09:00:00Z --end-date 2026-11-01T09:00:00Z --yes"
+    "clear task extract of run r1 in Airflow: POST /api/v2/dags/daily/clearTaskInstances "
+    '{"dry_run": false, "dag_run_id": "r1", "task_ids": ["extract"], "include_downstream": true, "only_failed": false}'
 )
 
 
@@ -45,7 +45,8 @@ def tried(
 ) -> TryAnswer:
     return TryAnswer(
         **RUN.model_dump(), task_id=task_id, map_index=more.pop("map_index", -1), try_number=number,
-        openlineage_run_id=uuid4(), state=state, started_at=None if began is None else at(began),
+        run_started_at=at(more.pop("of_start", 0)), openlineage_run_id=uuid4(), state=state,
+        started_at=None if began is None else at(began),
         ended_at=None if ended is None else at(ended), operator="Local", inputs=[], outputs=[], **more,
     )  # fmt: skip
 
@@ -113,7 +114,7 @@ def test_a_task_that_went_well_is_told_from_its_announcement_to_its_seal() -> No
         ("ready", "place ready: /ads/daily/report/d"),
         ("began", "try 1 began (Local)"),
         ("asked", "asked for its environment"),
-        ("waited", "waited 2.5 s for the seal of try 1 of ads/daily/extract"),
+        ("waited", "waited 3.0 s for the seal of try 1 of ads/daily/extract"),
         ("inputs", "inputs resolved: rows from ads/daily/extract/rows (g1, 2 files, 2.0 KiB)"),
         ("credentials", "given credentials, good until 2026-11-01T10:00:15Z"),
         ("staged", "inputs staged in 0.4 s"),
@@ -162,7 +163,7 @@ def test_a_refusal_is_told_in_storages_own_words_with_its_fix() -> None:
     assert cause is not None
     assert cause.text == "what try 1 wrote was taken out of reach"
     assert cause.fix[0] == "outrider storage restore ads/daily/extract/d/rows/g1/"
-    assert cause.fix[1].startswith("airflow tasks clear daily --task-regex '^report$'")
+    assert cause.fix[1].startswith("clear task report of run r1 in Airflow")
 
 
 def test_a_run_that_goes_on_tells_what_it_waits_for() -> None:
@@ -175,6 +176,22 @@ def test_a_run_that_goes_on_tells_what_it_waits_for() -> None:
     assert story.cause is not None
     assert story.cause.kind == "waiting"
     assert story.cause.text == "try 1 of report waits for team ads, which is not known here yet, for 14.0 s"
+
+
+def test_of_a_mapped_task_the_part_alone_is_cleared() -> None:
+    command = words.clear_command(task("part", 2))
+
+    assert command.startswith("clear task part[2] of run r1 in Airflow: POST /api/v2/dags/daily/clearTaskInstances ")
+    assert '"task_ids": [["part", 2]]' in command
+
+
+def test_a_task_that_is_put_off_tells_what_for_and_how_that_stands() -> None:
+    waiting = told("report", "waiting", "input 'rows'", 31, 40, message="no try of extract has opened it")
+
+    story = told_of(ran("running", tried("report", "running", 30, None)), place("report"), told=(waiting,), now=at(45))
+
+    assert story.cause is not None
+    assert story.cause.text == "try 1 of report waits for input 'rows', for 14.0 s: no try of extract has opened it"
 
 
 def test_a_try_that_airflow_repeats_is_on_its_way_and_a_success_forgets_it() -> None:
@@ -278,6 +295,95 @@ def test_a_mapped_task_is_as_far_as_its_parts_and_one_part_can_be_asked_for() ->
     assert told_of(run, of="part").state == "running"
     assert (one.state, one.cause) == ("success", None)
     assert {moment.task for moment in one.moments} == {"", "part[0]"}
+
+
+def again(began: float, clear_number: int, state: str = "running", ended: float | None = None) -> StartAnswer:
+    """Another start of the run: it was cleared, or (clear number 0) deleted and created anew."""
+    return StartAnswer(
+        **RUN.model_dump(), openlineage_run_id=uuid4(), started_at=at(began), ended_at=ended and at(ended), state=state,
+        clear_number=clear_number, run_type="manual", logical_date=START, deleted_at=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("clear_number", [1, 0])
+def test_what_failed_before_the_run_began_again_is_no_cause_while_it_goes_on(clear_number: int) -> None:
+    """A person clears what failed and asks at once: the new try has not begun."""
+    before = ran("failed", tried("extract", "failed", 10, 20), tried("report", "upstream_failed", None, 21, 0))
+    refusal = told("extract", "refused", "input-missing", 11, 11, message="input 'raw' is not sealed")
+    run = before.model_copy(update={"state": "running", "starts": [*before.starts, again(400, clear_number)]})
+
+    for of in (None, "extract", "report"):
+        story = told_of(run, of=of, told=(refusal,))
+
+        assert story.cause is None
+        assert not story.over
+
+
+def test_what_failed_and_was_not_cleared_is_the_cause_once_the_run_has_ended_again() -> None:
+    before = ran("failed", tried("extract", "failed", 10, 20), tried("report", "failed", 10, 30))
+    tries = [*before.tries, tried("report", "success", 410, 420, 2, of_start=400)]
+    starts = [*before.starts, again(400, 1, "failed", 430)]
+
+    cause = told_of(before.model_copy(update={"starts": starts, "tries": tries})).cause
+
+    assert cause is not None
+    assert cause.task == "extract"
+
+
+def test_what_a_try_of_the_deleted_run_was_told_is_nothing_of_the_new_ones() -> None:
+    """Tries of a run that is created anew count from 1 again."""
+    before = ran("failed", tried("extract", "failed", 10, 20, error_class="EnvironmentRefused"))
+    refusal = told("extract", "refused", "input-missing", 11, 11, message="input 'raw' is not sealed")
+    tried_again = tried("extract", "failed", 410, 420, of_start=400, error_class="EnvironmentUnavailable")
+    tries = [*before.tries, tried_again]
+    starts = [*before.starts, again(400, 0, "failed", 430)]
+
+    cause = told_of(before.model_copy(update={"starts": starts, "tries": tries}), told=(refusal,)).cause
+
+    assert cause is not None
+    assert cause.text.startswith("try 1 of extract failed with EnvironmentUnavailable")
+
+
+def test_what_the_deleted_run_left_unsealed_is_nothing_of_the_new_ones() -> None:
+    before = ran("failed", tried("extract", "failed", 10, 20))
+    tries = [*before.tries, tried("extract", "success", 410, 420, of_start=400)]
+    run = before.model_copy(update={"starts": [*before.starts, again(400, 0, "success", 430)], "tries": tries})
+
+    story = told_of(run, place("extract", state="ready"), of="extract", now=at(600))
+
+    assert (story.state, story.cause) == ("success", None)
+
+
+def test_a_workers_clock_that_is_ahead_does_not_hide_the_cause() -> None:
+    """When a task could not run is said by the scheduler's clock, when the one before it failed by its worker's."""
+    run = ran("failed", tried("extract", "failed", 10, 20.5), tried("report", "upstream_failed", None, 20, 0))
+
+    for of in (None, "report"):
+        cause = told_of(run, of=of).cause
+
+        assert cause is not None
+        assert cause.task == "extract"
+
+
+def test_a_fix_that_has_clear_in_a_name_is_followed_by_the_clear_it_needs() -> None:
+    run = ran("failed", tried("extract", "failed", 30, 31, error_class="EnvironmentRefused"))
+    restore = "outrider storage restore ads/nuclear/load/d/rows/g1/"
+    refusal = told("extract", "refused", "input-cleared", 30, 30, message="gone", fix=restore)
+
+    cause = told_of(run, told=(refusal,)).cause
+
+    assert cause is not None
+    assert cause.fix == (restore, CLEAR)
+
+
+def test_an_output_that_could_not_be_stored_has_its_reason_in_the_log_alone() -> None:
+    """Too late, a link, a full disk: which files were missing storage itself tells."""
+    run = ran("failed", tried("extract", "failed", 10, 20, error_class="outrider_airflow.errors.OutputNotStored"))
+
+    cause = told_of(run).cause
+
+    assert cause is not None
+    assert cause.fix == (CLEAR,)
 
 
 def test_what_airflow_decided_without_a_try_is_one_moment() -> None:

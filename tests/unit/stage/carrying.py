@@ -1,10 +1,13 @@
 """One suite for every store a job's files are carried to and from; each store's test module inherits it."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from outrider_contracts.environments import InputVersion, Manifest, OutputPlace, VersionKey
@@ -56,6 +59,29 @@ class Job:
         )
 
 
+@dataclass
+class WritingJob:
+    """A store that a job's file is carried to while something of the job goes on writing it."""
+
+    store: Store
+    written: Path
+
+    def manifest(self, version: str) -> Manifest | None:
+        return self.store.manifest(version)
+
+    def fetch(self, version: str, path: str, into: BinaryIO) -> None:
+        self.store.fetch(version, path, into)
+
+    def put(self, version: str, path: str, content: BinaryIO) -> None:
+        with self.written.open("ab") as more:
+            more.write(b"2")
+        self.store.put(version, path, content)
+        content.close()
+
+    def commit(self, version: str, manifest: Manifest) -> None:
+        self.store.commit(version, manifest)
+
+
 class CarryingSuite:
     """What holds of every store. A subclass gives the fixtures `store` and `address`."""
 
@@ -69,6 +95,15 @@ class CarryingSuite:
     def consumer(self, tmp_path: Path, address: StoreAddress) -> Job:
         orders = version(at("extract"), "orders")
         return Job(tmp_path / "consumer", address, inputs={"orders": (orders,)}, outputs=("daily",))
+
+    @pytest.fixture
+    def held_back(self) -> Iterator[Path]:
+        """A directory of somebody whom rights hold back, who we are meanwhile: root may do everything."""
+        before = os.geteuid()
+        os.seteuid(before or 65534)
+        with tempfile.TemporaryDirectory() as directory:
+            yield Path(directory)
+        os.seteuid(before)
 
     def test_what_one_job_wrote_the_next_one_reads(self, store: Store, producer: Job, consumer: Job) -> None:
         """Names, sub-directories and bytes arrive as they were; large files too."""
@@ -198,6 +233,37 @@ class CarryingSuite:
 
         with pytest.raises(OutputNotStored, match="no directory"):
             stage_out(producer.environment, store, producer.layout)
+
+    def test_a_link_on_the_way_to_the_output_is_not_followed(self, store: Store, producer: Job, tmp_path: Path) -> None:
+        """Nor where the job replaced the directory above: the stager may look where the job may not."""
+        (tmp_path / "elsewhere/orders").mkdir(parents=True)
+        (tmp_path / "elsewhere/orders/secret").write_text("s3cret")
+        producer.layout.output("orders").rmdir()
+        producer.layout.output("orders").parent.rmdir()
+        producer.layout.output("orders").parent.symlink_to(tmp_path / "elsewhere")
+
+        with pytest.raises(OutputNotStored, match="no directory"):
+            stage_out(producer.environment, store, producer.layout)
+
+    def test_what_can_not_be_looked_into_is_refused(self, store: Store, held_back: Path, address: StoreAddress) -> None:
+        """Files below a directory without rights would be missing in a version that says it is whole."""
+        producer = Job(held_back, address, at("extract"), outputs=("orders",))
+        closed = producer.layout.output("orders") / "closed"
+        closed.mkdir(parents=True)
+        (closed / "a").write_text("1")
+        closed.chmod(0)
+
+        with pytest.raises(OutputNotStored, match=r"Permission denied: .*closed"):
+            stage_out(producer.environment, store, producer.layout)
+
+    def test_a_file_that_is_written_to_while_it_is_stored_is_refused(self, store: Store, producer: Job) -> None:
+        """Else the manifest would tell other bytes than were stored, and nobody could ever read the version."""
+        written = producer.layout.output("orders") / "a"
+        written.write_bytes(b"1")
+
+        with pytest.raises(OutputNotStored, match="a was written to while it was stored"):
+            stage_out(producer.environment, WritingJob(store, written), producer.layout)
+        assert store.manifest(path_of(producer.task, "orders")) is None
 
     @pytest.mark.parametrize("make", ["fifo", "manifest", "bytes"])
     def test_what_cannot_be_carried_is_refused(self, store: Store, producer: Job, make: str) -> None:

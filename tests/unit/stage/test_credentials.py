@@ -1,5 +1,8 @@
 """Credentials are renewed in time, by the stager and by the job's own SDK."""
 
+import threading
+import time
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -42,12 +45,18 @@ def test_credentials_close_to_their_end_are_renewed_once() -> None:
 def test_a_failed_renewal_is_no_failure_while_the_old_ones_last() -> None:
     """Storage may be restarting: what is still valid is given."""
 
+    asked: list[bool] = []
+
     def away() -> Credentials:
+        asked.append(True)
         raise ConnectionError("storage is away")
 
-    kept = RenewedCredentials(credentials("first", 200), away, margin=timedelta(hours=1))
+    kept = RenewedCredentials(credentials("first", 1), away)
+    ends = time.monotonic() + 10
+    while not asked and time.monotonic() < ends:
+        assert kept().access_key_id == "first"
 
-    assert kept().access_key_id == "first"
+    assert asked
     with pytest.raises(ConnectionError):
         RenewedCredentials(credentials("old", -1), away)()
 
@@ -58,3 +67,30 @@ def test_sdks_read_their_own_spelling() -> None:
 
     assert set(given) == {"AccessKeyId", "SecretAccessKey", "Token", "Expiration"}
     assert given["Expiration"].endswith("Z")
+
+
+def test_while_they_are_renewed_those_that_last_are_given() -> None:
+    """An SDK waits a second or two for an answer; storage, where it is restarting, may take longer."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow() -> Credentials:
+        asked.set()
+        assert go_on.wait(30)
+        return credentials("second", 3600)
+
+    kept = RenewedCredentials(credentials("first", 4), slow)
+
+    def use_until_renewed() -> str:
+        while not asked.is_set():
+            kept()
+        return kept().access_key_id
+
+    with ThreadPoolExecutor(2) as pool:
+        users = [pool.submit(use_until_renewed) for _ in range(2)]
+        try:
+            assert {one.result(timeout=10) for one in wait(users, timeout=10, return_when=FIRST_COMPLETED).done} == {
+                "first"
+            }
+        finally:
+            go_on.set()
+        assert {one.result(timeout=10) for one in users} == {"first", "second"}

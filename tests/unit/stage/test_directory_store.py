@@ -31,3 +31,17 @@ class TestDirectoryStore(CarryingSuite):
         store.put("ads/d/t/x/o/g1/", "a", BytesIO(b"2"))
 
         assert [p.name for p in (tmp_path / "store").rglob("*") if p.is_file()] == ["a"]
+
+    def test_nor_where_it_could_not_be_written_whole(self, store: Store, tmp_path: Path) -> None:
+        """A volume that is full would not become emptier by halves."""
+
+        class Torn(BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                if self.tell():
+                    raise OSError("no space left")
+                return super().read(1)
+
+        with pytest.raises(OSError, match="no space left"):
+            store.put("ads/d/t/x/o/g1/", "a", Torn(b"12"))
+
+        assert [p.name for p in (tmp_path / "store").rglob("*") if p.is_file()] == []

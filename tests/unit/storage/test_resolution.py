@@ -80,8 +80,8 @@ def test_of_another_dates_versions_nothing_is_said() -> None:
     assert "no try of extract has opened it for 2026-11-02T00:00:00Z" in str(said)
 
 
-def test_a_run_without_a_date_is_cleared_by_its_id() -> None:
-    command = rebuild(replace(candidate(), logical_date=None))
+def test_what_is_missing_is_rebuilt_by_clearing_its_task_in_its_run() -> None:
+    command = rebuild(candidate())
 
     assert "clearTaskInstances" in command
     assert '"dag_run_id": "r0"' in command

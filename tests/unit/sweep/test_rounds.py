@@ -220,6 +220,16 @@ async def test_a_run_cleared_as_a_whole_is_known_by_the_history_of_its_tries(wor
     assert kinds(await world.said(45))[:2] == ["RunReopened", "RunFinished"]
 
 
+async def test_a_run_that_was_forgotten_and_is_cleared_is_reopened(world: World) -> None:
+    """Told as begun from nothing, it would not be given what it wrote itself before."""
+    world.airflow.put(seen_run("running", queued=29, started=30), seen_task("extract", "success"))
+
+    reopened, *_ = await world.said(41)
+
+    assert isinstance(reopened, RunReopened)
+    assert (reopened.clear_number, reopened.run_started_at) == (1, at(30))
+
+
 async def test_a_run_created_again_under_the_same_id_is_another_run(world: World) -> None:
     """It has no past: the old one is told as deleted, the new one as started."""
     world.airflow.put(seen_run("success", ended=9), seen_task("load", "success"))

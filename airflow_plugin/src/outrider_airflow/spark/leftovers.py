@@ -74,11 +74,11 @@ class Leftovers:
 
     def _listed(self, selector: str) -> Iterator[tuple[str, Any]]:
         core = self._core
-        lists = {
-            "pod": core.list_namespaced_pod,
+        lists = {  # a driver is there before what it makes: looked for last, it is not taken for one that is gone
             "service": core.list_namespaced_service,
             "configmap": core.list_namespaced_config_map,
             "persistentvolumeclaim": core.list_namespaced_persistent_volume_claim,
+            "pod": core.list_namespaced_pod,
         }
         for kind, listing in lists.items():
             with _where_allowed():

@@ -58,8 +58,8 @@ def make(services: Services) -> FastAPI:
     def explanation(look: Looking, run_id: RunId, task_id: TaskId = "", map_index: MapIndex = "") -> Explanation:
         """The story of the run, or of one task of it."""
         run = RunKey(team=look.team, dag_id=look.dag_id, run_id=run_id)
-        index = int(map_index) if map_index.isdigit() else None
-        subject = Subject(**run.model_dump(), task_id=task_id or None, map_index=index if task_id else None)
+        index = _index(map_index) if task_id else None
+        subject = Subject(**run.model_dump(), task_id=task_id or None, map_index=index)
         environments, told = services.environments(run, look.seen_by), services.run(run, look.seen_by)
         return explain(subject, environments, told, datetime.now(UTC))
 
@@ -67,7 +67,7 @@ def make(services: Services) -> FastAPI:
     def history(look: Looking, run_id: RunId, task_id: TaskId = "", map_index: MapIndex = "") -> dict[str, Any]:
         """What the run's tries read and wrote; of one task also what lies up- and downstream of it."""
         told = services.run(RunKey(team=look.team, dag_id=look.dag_id, run_id=run_id), look.seen_by)
-        index = int(map_index) if map_index.isdigit() else None
+        index = _index(map_index)
         tries = [
             one.model_dump(mode="json") for one in (told.tries if told else ())
             if one.task_id == (task_id or one.task_id) and one.map_index == (one.map_index if index is None else index)
@@ -81,6 +81,10 @@ def make(services: Services) -> FastAPI:
         return JSONResponse({"detail": str(error)}, 503)
 
     return app
+
+
+def _index(told: str) -> int | None:
+    return int(told) if told.isdecimal() else None
 
 
 def _around(services: Services, look: Look, task_id: str) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def find(connection: Connection, name: str) -> Subject:
     if not 2 <= len(parts) <= 5:
         raise NotConnected(f"{name!r} names no run: write TEAM/DAG[/RUN[/TASK[/INDEX]]]")
     team, dag_id, run_id, task_id, index = [*parts, *[""] * (5 - len(parts))]
-    if index and not index.isdigit():
+    if index and not index.isdecimal():
         raise NotConnected(f"{index!r} is no map index: write TEAM/DAG/RUN/TASK/2 for the third part of a mapped task")
     if run_id in ("", "latest"):
         run_id = _latest(connection, team, dag_id)

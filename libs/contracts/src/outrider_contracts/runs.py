@@ -30,6 +30,7 @@ class TryAnswer(Model):
     task_id: str
     map_index: int
     try_number: int
+    run_started_at: Instant = Field(description="the start of the run that it began in")
     openlineage_run_id: UUID
     state: str
     started_at: Instant | None

@@ -28,16 +28,27 @@ class RenewedCredentials:
 
     def __call__(self) -> Credentials:
         """Credentials that are still valid. Raises what the source raises once none are."""
-        with self._lock:
-            if self._current is None or datetime.now(UTC) >= self._renew_at:
-                try:
-                    self._current = self._source()
-                except Exception:
-                    if self._current is None or datetime.now(UTC) >= self._current.expires_at:
-                        raise
-                    return self._current  # still good; the next caller asks again
-                self._renew_at = self._due(self._current)
-            return self._current
+        held = self._current
+        if held is None or datetime.now(UTC) >= held.expires_at:
+            with self._lock:
+                return self._fresh()
+        if datetime.now(UTC) < self._renew_at or not self._lock.acquire(blocking=False):
+            return held  # the source may be slow: while somebody asks it, the others go on with these
+        try:
+            return self._fresh()
+        finally:
+            self._lock.release()
+
+    def _fresh(self) -> Credentials:
+        if self._current is None or datetime.now(UTC) >= self._renew_at:
+            try:
+                self._current = self._source()
+            except Exception:
+                if self._current is None or datetime.now(UTC) >= self._current.expires_at:
+                    raise
+                return self._current  # still good; the next caller asks again
+            self._renew_at = self._due(self._current)
+        return self._current
 
     def _due(self, credentials: Credentials) -> datetime:
         left = credentials.expires_at - datetime.now(UTC)

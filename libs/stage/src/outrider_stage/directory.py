@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,10 +44,7 @@ class DirectoryStore:
     def commit(self, version: str, manifest: Manifest) -> None:
         """Link the finished manifest into place; a link never replaces."""
         target = self._root / version / MANIFEST
-        with tempfile.TemporaryFile() as content:
-            content.write(manifest.model_dump_json().encode())
-            content.seek(0)
-            temporary = self._beside(target, content)
+        temporary = self._beside(target, BytesIO(manifest.model_dump_json().encode()))
         try:
             os.link(temporary, target)
         except FileExistsError:
@@ -65,9 +63,13 @@ class DirectoryStore:
     def _beside(self, target: Path, content: BinaryIO) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=".outrider-", dir=target.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            shutil.copyfileobj(content, file, 1 << 20)
-            os.fchmod(file.fileno(), 0o644)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                shutil.copyfileobj(content, file, 1 << 20)
+                os.fchmod(file.fileno(), 0o644)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            os.unlink(name)
+            raise
         return Path(name)

@@ -21,12 +21,13 @@ def stage_out(environment: Environment, store: Store, layout: Layout) -> dict[st
 
     An existing empty directory is a version without files; an absent directory is no version. Empty sub-directories
     are not kept. Repeating it with the same files gives the same versions. Raises OutputNotStored for links, devices,
-    sockets and names that are not UTF-8: they cannot be carried, and leaving them out would lose data silently.
+    sockets, names that are not UTF-8 and directories that can't be looked into: they cannot be carried, and leaving
+    them out would lose data silently; and for files that change meanwhile.
     """
     stored = {}
     for name, place in environment.outputs.items():
         try:
-            root = open_directory(str(layout.output(name)))
+            root = _open(layout, name)
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -46,9 +47,22 @@ def stage_out(environment: Environment, store: Store, layout: Layout) -> dict[st
     return stored
 
 
+def _open(layout: Layout, name: str) -> int:
+    """Open an output's directory. The job may have put a link in the place of any directory on the way."""
+    root = open_directory(str(layout.root))
+    try:
+        return open_beneath(root, str(layout.output(name).relative_to(layout.root)), os.O_RDONLY | os.O_DIRECTORY)
+    finally:
+        os.close(root)
+
+
 def _files(root: int) -> Iterator[str]:
-    """Relative paths of all files beneath *root*. Raises ValueError for what cannot be carried."""
-    for at, directories, names, descriptor in os.fwalk(".", dir_fd=root, follow_symlinks=False):
+    """Relative paths of all files beneath *root*. Raises ValueError and OSError for what cannot be carried."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for at, directories, names, descriptor in os.fwalk(".", dir_fd=root, follow_symlinks=False, onerror=refuse):
         prefix = "" if at == "." else at.removeprefix("./") + "/"
         for name in (*directories, *names):
             path = prefix + name
@@ -65,9 +79,16 @@ def _files(root: int) -> Iterator[str]:
 
 
 def _put(store: Store, version: str, root: int, path: str) -> Manifest.File:
-    with os.fdopen(open_beneath(root, path, os.O_RDONLY | os.O_NONBLOCK), "rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
-        size = os.fstat(content.fileno()).st_size
-        content.seek(0)
-        store.put(version, path, content)
-        return Manifest.File(path=path, size=size, sha256=digest)
+    descriptor = open_beneath(root, path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        before = os.fstat(descriptor)
+        with os.fdopen(descriptor, "rb", closefd=False) as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+            content.seek(0)
+            store.put(version, path, content)
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise ValueError(f"{path} was written to while it was stored; a job has to wait for what it started")
+    return Manifest.File(path=path, size=before.st_size, sha256=digest)

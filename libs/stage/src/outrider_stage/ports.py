@@ -21,7 +21,7 @@ class Store(Protocol):
         ...
 
     def put(self, version: str, path: str, content: BinaryIO) -> None:
-        """Store one file, replacing what an earlier attempt left."""
+        """Store one file, replacing what an earlier attempt left. *content* may be closed by it."""
         ...
 
     def commit(self, version: str, manifest: Manifest) -> None:

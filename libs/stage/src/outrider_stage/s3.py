@@ -1,10 +1,10 @@
 """Versions in an S3 bucket, reached with one try's short-lived credentials."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-from boto3.s3.transfer import TransferConfig
 from boto3.session import Session
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
@@ -13,6 +13,8 @@ from botocore.session import get_session
 from outrider_contracts.environments import Manifest
 from outrider_contracts.http import StoreAddress
 from outrider_contracts.places import MANIFEST
+from s3transfer.exceptions import RetriesExceededError
+from s3transfer.manager import TransferConfig, TransferManager
 
 from outrider_stage.credentials import CredentialSource, sdk_form
 from outrider_stage.errors import StoreUnavailable
@@ -20,6 +22,8 @@ from outrider_stage.errors import StoreUnavailable
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_UNLISTED = re.compile(r"[^\t\n\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
+"""What XML 1.0 has no character for, and the carriage return, which it reads as another."""
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 _TAKEN = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict"})
 
@@ -30,8 +34,16 @@ class S3Store:
     def __init__(self, address: StoreAddress, credentials: CredentialSource) -> None:
         self._bucket = address.bucket
         self._client = _client(address, credentials)
-        # several files travel at once already; a large one may use four connections of its own
-        self._transfer = TransferConfig(multipart_chunksize=16 << 20, multipart_threshold=32 << 20, max_concurrency=4)
+        # one for all files: in memory are up to 15 parts on their way out, and 100 pieces of those on their way in
+        self._transfers = TransferManager(
+            self._client,
+            TransferConfig(
+                multipart_chunksize=16 << 20,
+                multipart_threshold=32 << 20,
+                max_request_concurrency=24,
+                max_io_queue_size=100,
+            ),
+        )
 
     def manifest(self, version: str) -> Manifest | None:
         """Read `_manifest.json`."""
@@ -48,16 +60,18 @@ class S3Store:
         """Download one object."""
         with _ours(f"s3://{self._bucket}/{version}{path}"):
             try:
-                self._client.download_fileobj(self._bucket, version + path, into, Config=self._transfer)
+                self._transfers.download(self._bucket, version + path, into).result()
             except ClientError as error:
                 if _code(error) in _ABSENT:
                     raise FileNotFoundError(f"s3://{self._bucket}/{version}{path}") from None
                 raise
 
     def put(self, version: str, path: str, content: BinaryIO) -> None:
-        """Upload one object, in parts where it is large."""
+        """Upload one object, in parts where it is large. Raises ValueError for a name that no key can have."""
+        if _UNLISTED.search(path):
+            raise ValueError(f"the name {path!r} can't be listed in S3; rename the file")
         with _ours(f"s3://{self._bucket}/{version}{path}"):
-            self._client.upload_fileobj(content, self._bucket, version + path, Config=self._transfer)
+            self._transfers.upload(content, self._bucket, version + path).result()
 
     def commit(self, version: str, manifest: Manifest) -> None:
         """Put the manifest under the condition that there is none."""
@@ -72,9 +86,9 @@ class S3Store:
                     IfNoneMatch="*",
                 )
             except ClientError as error:
-                if _code(error) not in _TAKEN:
+                if _code(error) not in _TAKEN or (there := self.manifest(version)) is None:
                     raise
-                if self.manifest(version) != manifest:
+                if there != manifest:
                     raise FileExistsError(f"s3://{self._bucket}/{key}") from None
 
 
@@ -135,3 +149,5 @@ def _ours(what: str) -> Iterator[None]:
         raise StoreUnavailable(f"{what}: {_code(error)}: {message}") from error
     except BotoCoreError as error:
         raise StoreUnavailable(f"{what}: {error}") from error
+    except RetriesExceededError as error:
+        raise StoreUnavailable(f"{what}: {error.last_exception}") from error

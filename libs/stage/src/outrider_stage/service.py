@@ -71,16 +71,26 @@ class StorageService:
             with self._http.open(request, timeout=_ONE_ANSWER) as answer:
                 return kind.model_validate_json(answer.read())
         except urllib.error.HTTPError as error:
-            body = error.read()
-            reason = _reason(body)
+            said = _said(error)
+            reason = _reason(said)
             if reason is not None and error.code in (401, 403, 404, 409):
                 raise Revoked(reason) from None
-            words = reason or body.decode(errors="replace")[:200]
+            words = reason or said.decode(errors="replace")[:200]
             raise StoreUnavailable(f"{url} answered {error.code}: {words}") from None
         except (OSError, http.client.HTTPException) as error:
             raise StoreUnavailable(f"{url} cannot be reached ({error})") from error
         except ValueError as error:
             raise StoreUnavailable(f"{url} answered something else") from error
+
+
+def _said(error: urllib.error.HTTPError) -> bytes:
+    """The body of a no, as far as it came."""
+    try:
+        return error.read()
+    except http.client.IncompleteRead as broken:
+        return broken.partial
+    except (OSError, http.client.HTTPException):
+        return b""
 
 
 def _reason(body: bytes) -> str | None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from outrider_bus.ports import UnavailableError
 from outrider_contracts.event import Event
 
-from sweep.domain.runs import RunPlan, is_same_start, plan_absence, plan_run, was_cleared
+from sweep.domain.runs import RunPlan, is_to_be_told, plan_absence, plan_run, was_cleared
 from sweep.domain.seen import (
     Cursor,
     KnownRun,
@@ -162,10 +162,9 @@ class Sweep:
         self.counts["facts"] += len(plan.facts)
 
     async def _plan(self, run: SeenRun, known: KnownRun | None, whose: Whose, at: datetime) -> RunPlan:
-        recreated = False
-        if not is_same_start(run, known):
-            recreated = not await self._was_cleared(run)
-        return plan_run(run, known, whose, at=at, patience=self.terms.patience, recreated=recreated)
+        patience = self.terms.patience
+        cleared = is_to_be_told(run, known, at=at, patience=patience) and await self._was_cleared(run)
+        return plan_run(run, known, whose, at=at, patience=patience, cleared=cleared)
 
     async def _was_cleared(self, run: SeenRun) -> bool:
         async for task in self.airflow.tries(run.id):

@@ -86,7 +86,7 @@ UPDATE sweep.runs SET checked_at = now() WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM sweep.runs
     WHERE checked_at < now() - CASE WHEN missing_since IS NOT NULL OR ended_at IS NULL THEN $2::interval
                                     ELSE $3::interval END
-    ORDER BY checked_at LIMIT $1))
+    ORDER BY missing_since IS NULL, checked_at LIMIT $1))
 RETURNING *
 """
 _MOVE = """

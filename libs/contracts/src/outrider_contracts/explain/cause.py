@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from outrider_contracts.explain import words
 from outrider_contracts.explain.facts import Instance, TaskFacts, producers_in_run
 from outrider_contracts.explain.story import Cause, Subject
+from outrider_contracts.keys import TaskKey
 from outrider_contracts.runs import RunAnswer, TryAnswer
 
 _HINTS = {
     "EnvironmentUnavailable": "outrider status",
     "InputNotStaged": "outrider status",
-    "OutputNotStored": "write at least one file into each required output, or declare Output(required=False)",
 }
 """What to do about the plugin's own errors before the task is cleared."""
 _SERIOUS = {"failed": 0, "retrying": 1, "waiting": 2}
@@ -43,8 +43,10 @@ def _root(
     last = facts.last
     before: list[Instance] = []
     if last is not None and last.state == "upstream_failed":  # by whom is not told: the earliest that failed
-        before = [other for other, problem in found.items() if problem.kind == "failed" and problem.at <= cause.at]
-        before = [other for other in before if not _is_upstream_failed(tasks[other])]
+        failed = [other for other, problem in found.items() if problem.kind == "failed"]
+        failed = [other for other in failed if not _is_upstream_failed(tasks[other])]
+        # where none was before, clocks differ
+        before = [other for other in failed if found[other].at <= cause.at] or failed
     elif any(told.what == "input-missing" for told in facts.told_of(last.try_number if last else 0)):
         environment = facts.environments[-1] if facts.environments else None
         producers = set(producers_in_run(environment))
@@ -63,7 +65,7 @@ def _is_upstream_failed(facts: TaskFacts) -> bool:
 def _problem(subject: Subject, facts: TaskFacts, now: datetime) -> Cause | None:
     last = facts.last
     if last is None:
-        told = facts.told[-1] if facts.told else None
+        told = facts.told_now[-1] if facts.told_now else None
         if told is None or told.kind == "waiting":
             return None
         return Cause(kind="failed", task=facts.label, text=told.message, fix=_both(told.fix), at=told.first_at)
@@ -76,13 +78,14 @@ def _problem(subject: Subject, facts: TaskFacts, now: datetime) -> Cause | None:
         again = _clear(subject, facts) if over else ""
         return Cause(
             kind="retrying" if last.state == "up_for_retry" else "failed", task=facts.label, text=refusal.message,
-            fix=_both(refusal.fix, "" if "clear" in refusal.fix else again), at=refusal.first_at,
+            fix=_both(refusal.fix, "" if words.clears(refusal.fix) else again), at=refusal.first_at,
         )  # fmt: skip
     if not over:
         wait = next((one for one in reversed(told_now) if one.kind == "waiting"), None)
         if wait is None:
             return None
         text = f"try {last.try_number} of {facts.label} waits for {wait.what}, for {words.length(now - wait.first_at)}"
+        text += f": {wait.message}" if wait.message else ""
         return Cause(kind="waiting", task=facts.label, text=text, at=wait.first_at)
     return _failed(subject, facts, last)
 
@@ -121,8 +124,7 @@ def _unsealed(facts: TaskFacts, last: TryAnswer, now: datetime) -> Cause | None:
 
 
 def _clear(subject: Subject, facts: TaskFacts) -> str:
-    date = next((one.logical_date for one in reversed(facts.environments) if one.logical_date is not None), None)
-    return words.clear_command(subject.dag_id, facts.task_id, subject.run_id, date)
+    return words.clear_command(TaskKey(**subject.run.model_dump(), task_id=facts.task_id, map_index=facts.map_index))
 
 
 def _both(*commands: str) -> tuple[str, ...]:

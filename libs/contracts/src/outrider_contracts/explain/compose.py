@@ -3,14 +3,14 @@
 from datetime import datetime
 
 from outrider_contracts.explain.cause import first_cause
-from outrider_contracts.explain.facts import TaskFacts, by_task, readers_by_output
+from outrider_contracts.explain.facts import FAILED, TaskFacts, by_task, readers_by_output
 from outrider_contracts.explain.fates import inputs_of, outputs_of
 from outrider_contracts.explain.story import Explanation, Moment, Subject
 from outrider_contracts.explain.timeline import expected_of, of_run, of_task
 from outrider_contracts.holdings import Environments
 from outrider_contracts.runs import RunAnswer
 
-_OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed", "lost"})
+_OVER = FAILED | {"success", "skipped", "removed"}
 _MOST = 1000
 """Storage answers with the newest thousand generations."""
 
@@ -45,7 +45,7 @@ def _state(subject: Subject, tasks: list[TaskFacts], run: RunAnswer | None) -> s
     going_on = sorted(states - _OVER)  # parts of a mapped task
     if going_on:
         return going_on[0]
-    return "failed" if states & {"failed", "lost", "upstream_failed"} else "success"
+    return "failed" if states & FAILED else "success"
 
 
 def _order(moment: Moment) -> tuple[datetime, int, str]:

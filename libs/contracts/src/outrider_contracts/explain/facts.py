@@ -12,7 +12,17 @@ from outrider_contracts.runs import RunAnswer, TryAnswer
 
 Instance = tuple[str, int]
 """Task id and map index."""
+FAILED = frozenset({"failed", "lost", "upstream_failed"})
 _NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Since:
+    """From which start of the run on tries say how it stands: before `created` there was another run of its id."""
+
+    created: datetime = _NEVER
+    going_on: datetime = _NEVER
+    """The newest start where the run goes on: what failed before may have been cleared, or all would be over."""
 
 
 @dataclass
@@ -21,6 +31,7 @@ class TaskFacts:
 
     task_id: str
     map_index: int
+    since: Since = Since()
     tries: list[TryAnswer] = field(default_factory=list)
     environments: list[EnvironmentView] = field(default_factory=list)
     told: list[ToldView] = field(default_factory=list)
@@ -31,19 +42,28 @@ class TaskFacts:
 
     @property
     def last(self) -> TryAnswer | None:
-        """Its newest try."""
-        return self.tries[-1] if self.tries else None
+        """Its newest try; None where that says nothing of how the task stands now."""
+        newest = self.tries[-1] if self.tries else None
+        if newest is None or newest.run_started_at < self.since.created:
+            return None
+        return None if newest.state in FAILED and newest.run_started_at < self.since.going_on else newest
 
     def environment_of(self, try_number: int) -> EnvironmentView | None:
         """The newest generation that the try was given."""
-        return next((one for one in reversed(self.environments) if one.try_number == try_number), None)
+        own = (one for one in reversed(self.environments) if one.run_started_at >= self.since.created)
+        return next((one for one in own if one.try_number == try_number), None)
+
+    @property
+    def told_now(self) -> list[ToldView]:
+        """What it was told since the run began, or began again."""
+        return [one for one in self.told if one.run_started_at >= max(self.since.created, self.since.going_on)]
 
     def told_of(self, try_number: int) -> list[ToldView]:
         """What the try was told, unless it has been given its environment since."""
         environment = self.environment_of(try_number)
         given = environment.resolved_at if environment is not None else None
         return [
-            one for one in self.told
+            one for one in self.told_now
             if one.task.try_number == try_number and (given is None or one.last_at > given)
         ]  # fmt: skip
 
@@ -59,9 +79,10 @@ class TaskFacts:
 def by_task(environments: Environments, run: RunAnswer | None) -> Mapping[Instance, TaskFacts]:
     """The facts of each task instance."""
     found: dict[Instance, TaskFacts] = {}
+    since = _since(run)
 
     def of(task_id: str, map_index: int) -> TaskFacts:
-        return found.setdefault((task_id, map_index), TaskFacts(task_id, map_index))
+        return found.setdefault((task_id, map_index), TaskFacts(task_id, map_index, since))
 
     for one in sorted(run.tries if run else (), key=_begun):
         of(one.task_id, one.map_index).tries.append(one)
@@ -99,6 +120,13 @@ def source(task: TaskKey, environment: EnvironmentView, name: str) -> str:
         return "/".join((declared.team or task.team, declared.dag or task.dag_id, declared.task, declared.output))
     version = environment.inputs[name][0].version
     return "/".join((version.team, version.dag_id, version.task_id, version.output))
+
+
+def _since(run: RunAnswer | None) -> Since:
+    starts = run.starts if run is not None else ()
+    created = max((one.started_at for one in starts if one.clear_number == 0), default=_NEVER)
+    newest = max(starts, key=lambda one: one.started_at, default=None)
+    return Since(created, newest.started_at if newest is not None and newest.ended_at is None else _NEVER)
 
 
 def _begun(one: TryAnswer) -> tuple[datetime, int]:

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from outrider_contracts.explain import words
-from outrider_contracts.explain.facts import TaskFacts, source
+from outrider_contracts.explain.facts import FAILED, TaskFacts, source
 from outrider_contracts.explain.story import Moment
 from outrider_contracts.holdings import EnvironmentView, ToldView
 from outrider_contracts.runs import RunAnswer, TryAnswer
 
-_WRONG = frozenset({"failed", "lost", "upstream_failed", "up_for_retry"})
+_WRONG = FAILED | {"up_for_retry"}
 
 
 def of_run(run: RunAnswer | None) -> Iterator[Moment]:
@@ -129,6 +129,10 @@ def _told(facts: TaskFacts, told: ToldView, now: datetime) -> Moment:
             at=told.first_at, kind="refused", text=text, task=facts.label, try_number=number, wrong=True
         )  # fmt: skip
     waits = told in facts.told_of(number) and facts.last is not None and facts.last.ended_at is None
-    since = words.length((now if waits else told.last_at) - told.first_at)
+    given = [
+        one.resolved_at for one in facts.environments
+        if one.resolved_at and (one.try_number, one.run_started_at) == (number, told.run_started_at)
+    ]  # fmt: skip
+    since = words.length((now if waits else max([told.last_at, *given])) - told.first_at)
     text = f"waits for {told.what}, for {since} now" if waits else f"waited {since} for {told.what}"
     return Moment(at=told.first_at, kind="waited", text=text, task=facts.label, try_number=number)

@@ -1,8 +1,10 @@
 """How moments, lengths, sizes and commands are spelt in an explanation."""
 
+import json
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
-from outrider_contracts.keys import RunKey
+from outrider_contracts.keys import RunKey, TaskKey
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _LENGTHS = ((86_400, "d"), (3600, "h"), (60, "min"))
@@ -58,13 +60,24 @@ def holder(name: str, run: RunKey) -> str:
     return f"{kind} {task(task_id, int(part) if part.isdigit() else -1)} of this run"
 
 
-def clear_command(dag_id: str, task_id: str, run_id: str, logical_date: datetime | None) -> str:
-    """What makes Airflow run a task again, with all that reads it."""
-    if logical_date is None:  # the CLI chooses runs by logical date only
-        body = f'{{"dry_run": false, "dag_run_id": "{run_id}", "task_ids": ["{task_id}"], "include_downstream": true}}'
-        return f"clear task {task_id} of run {run_id} in Airflow: POST /api/v2/dags/{dag_id}/clearTaskInstances {body}"
-    date = logical_date.isoformat().replace("+00:00", "Z")
+def clear_command(key: TaskKey) -> str:
+    """What makes Airflow run a task again, with all that reads it.
+
+    By the API: the CLI's `--task-regex` looks for a part of the id since Airflow 3, so that it can't name one task.
+    """
+    body = {
+        "dry_run": False,
+        "dag_run_id": key.run_id,
+        "task_ids": [key.task_id if key.map_index < 0 else [key.task_id, key.map_index]],
+        "include_downstream": True,
+        "only_failed": False,
+    }
     return (
-        f"airflow tasks clear {dag_id} --task-regex '^{task_id}$' --downstream "
-        f"--start-date {date} --end-date {date} --yes"
+        f"clear task {task(key.task_id, key.map_index)} of run {key.run_id} in Airflow: "
+        f"POST /api/v2/dags/{quote(key.dag_id, safe='')}/clearTaskInstances {json.dumps(body)}"
     )
+
+
+def clears(command: str) -> bool:
+    """Whether *command* is one that has a task cleared."""
+    return "/clearTaskInstances " in command

@@ -74,8 +74,8 @@ def try_answer(one: Try, viewer: Viewer) -> TryAnswer:
     task = one.task
     return TryAnswer(
         team=task.team, dag_id=task.dag_id, run_id=task.run_id, task_id=task.task_id, map_index=task.map_index,
-        try_number=task.try_number, openlineage_run_id=one.ol_run_id, state=one.state, started_at=one.started_at,
-        ended_at=one.end.at if one.end else None, operator=one.operator,
+        try_number=task.try_number, run_started_at=one.run_started_at, openlineage_run_id=one.ol_run_id,
+        state=one.state, started_at=one.started_at, ended_at=one.end.at if one.end else None, operator=one.operator,
         error_class=one.end.error_class if one.end else "", refusal=one.refusal,
         sealed=one.seal.outcome if one.seal else "", inputs=[_version(v, viewer) for v in one.reads],
         outputs=[_version(v, viewer) for v in one.writes],

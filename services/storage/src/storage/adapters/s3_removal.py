@@ -55,8 +55,8 @@ async def _delete(client: "S3Client", bucket: str, prefix: str, keys: Sequence[t
     named: list[ObjectIdentifierTypeDef] = [{"Key": key, "VersionId": version} for key, version in keys]
     try:
         answer = await client.delete_objects(Bucket=bucket, Delete={"Objects": named, "Quiet": True})
-    except ClientError as error:  # some servers refuse the whole call for one key: find out which
-        if error.response.get("Error", {}).get("Code") not in ("AccessDenied", "403"):
+    except ClientError as error:  # some servers refuse the whole call for one key, AWS for one that XML can't spell
+        if error.response.get("Error", {}).get("Code") not in ("AccessDenied", "403", "MalformedXML"):
             raise
         refused = await _delete_singly(client, bucket, keys)
     else:

@@ -39,14 +39,13 @@ async def prepare(work: Work, wanted: Wanted, begin: Begin, *, asked: bool) -> A
     try:
         return await _prepare(work, wanted, begin, asked, timedelta(0))
     except Waiting as waiting:
-        if waiting.until is not None:
-            raise  # bounded by the input's own declaration
         async with work.database.begin() as tx:
             now = work.clock()
-            waited = await control.waited(tx.connection, f"{label_of(wanted)}: {waiting.waiting_for}", now)
             tried = wanted.task.attempt(wanted.try_number or 0)
-            await told.keep_wait(tx.connection, tried, wanted.run_started_at, waiting.waiting_for, now)
-        if waited < PATIENCE:
+            await told.keep_wait(tx.connection, tried, wanted.run_started_at, waiting, now)
+            if waiting.until is None:
+                waited = await control.waited(tx.connection, f"{label_of(wanted)}: {waiting.waiting_for}", now)
+        if waiting.until is not None or waited < PATIENCE:  # the input's own declaration is a bound, too
             raise
     return await _prepare(work, wanted, begin, asked, waited)
 

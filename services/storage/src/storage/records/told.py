@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from outrider_contracts.holdings import ToldView
 from outrider_contracts.keys import RunKey, TryKey
 
+from storage.domain.refusals import Waiting
 from storage.records.codec import Connection, Row, run_columns, task_columns, task_of
 
 KEPT = timedelta(days=45)
@@ -17,10 +18,15 @@ ON CONFLICT (team, dag_id, run_id, task_id, map_index, run_started_at, try_numbe
 """
 
 
-async def keep_wait(connection: Connection, tried: TryKey, run_started_at: datetime, what: str, now: datetime) -> None:
-    """The try waits for *what*, since it was told so first."""
+async def keep_wait(
+    connection: Connection, tried: TryKey, run_started_at: datetime, waiting: Waiting, now: datetime
+) -> None:
+    """The try waits, since it was told so first; for an input it is one wait, whatever becomes of its producer."""
+    what, message = waiting.waiting_for, ""
+    if waiting.awaited is not None:
+        what, message = f"input {waiting.awaited!r}", what
     await connection.execute(
-        _KEEP, *task_columns(tried), run_started_at, tried.try_number, "waiting", what, "", "", now
+        _KEEP, *task_columns(tried), run_started_at, tried.try_number, "waiting", what, message, "", now
     )
 
 

@@ -13,6 +13,8 @@ from sweep.domain.seen import Whose
 _TEAM_OF_BUNDLE = "SELECT team FROM chassis.teams WHERE team = $1 AND phase <> 'Refused'"
 _HEARD = "SELECT team, team_rule FROM sweep.runs WHERE dag_id = $1 ORDER BY started_at DESC LIMIT 1"
 _CACHED = 10_000
+_NOBODYS_SECONDS = 5.0
+"""Most of an Airflow may be nobody's, and is read again and again; a new team is to be heard of soon all the same."""
 
 
 class PostgresTeams:
@@ -21,7 +23,7 @@ class PostgresTeams:
     def __init__(self, pool: Pool, *, remembered_seconds: float = 30.0) -> None:
         self._pool = pool
         self._remembered = remembered_seconds
-        self._answers: dict[tuple[str, str], tuple[Whose, float]] = {}
+        self._answers: dict[tuple[str, str], tuple[Whose | None, float]] = {}
 
     async def of(self, dag_id: str, bundle: str) -> Whose | None:
         """The team of a DAG in *bundle*; None where no known team has it."""
@@ -29,10 +31,10 @@ class PostgresTeams:
         if kept and kept[1] > time.monotonic():
             return kept[0]
         whose = await self._ask(dag_id, bundle)
-        if whose is not None:
-            if len(self._answers) >= _CACHED:
-                self._answers.clear()
-            self._answers[dag_id, bundle] = (whose, time.monotonic() + self._remembered)
+        if len(self._answers) >= _CACHED:
+            self._answers.clear()
+        remembered = self._remembered if whose is not None else min(self._remembered, _NOBODYS_SECONDS)
+        self._answers[dag_id, bundle] = (whose, time.monotonic() + remembered)
         return whose
 
     async def _ask(self, dag_id: str, bundle: str) -> Whose | None:

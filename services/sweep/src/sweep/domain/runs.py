@@ -21,23 +21,23 @@ class RunPlan:
 
 
 def plan_run(
-    run: SeenRun, known: KnownRun | None, whose: Whose, *, at: datetime, patience: timedelta, recreated: bool = False
+    run: SeenRun, known: KnownRun | None, whose: Whose, *, at: datetime, patience: timedelta, cleared: bool = False
 ) -> RunPlan:
     """Say what nobody has said of *run*.
 
     Start and end are left to the listener for *patience* each: it knows the clear number, REST does not.
-    *recreated*: the known run of this id was deleted and this is another one.
+    *cleared*: where it began again, it is the old run cleared; else the known run was deleted and this is another one.
     """
     if run.start_date is None:
         return RunPlan(known=known)
     facts: list[Event] = []
-    if recreated and known is not None:
+    if known is not None and not cleared and not is_same_start(run, known):
         facts.append(_deleted(known, at))
         known = None
     if known is None or run.start_date > known.started_at:
         if not facts and at - run.start_date < patience:
             return RunPlan(known=known)
-        clear_number = known.clear_number + 1 if known else 0
+        clear_number = (known.clear_number if known else 0) + int(cleared)
         facts.append(_started(run, whose, run.start_date, clear_number))
         known = KnownRun(run.dag_id, run.run_id, whose, run.start_date, clear_number)
     known = _count_clears(run, known)
@@ -58,9 +58,18 @@ def _count_clears(run: SeenRun, known: KnownRun) -> KnownRun:
     return replace(known, clear_number=known.clear_number + 1, counted_to=run.queued_at)
 
 
-def is_same_start(run: SeenRun, known: KnownRun | None) -> bool:
+def is_same_start(run: SeenRun, known: KnownRun) -> bool:
     """False where the run started again since it was last told of: cleared, or deleted and created anew."""
-    return known is None or run.start_date is None or run.start_date <= known.started_at
+    return run.start_date is None or run.start_date <= known.started_at
+
+
+def is_to_be_told(run: SeenRun, known: KnownRun | None, *, at: datetime, patience: timedelta) -> bool:
+    """Whether its start is to be told: then it matters whether it began from nothing. The sweep may have forgotten it,
+    or never known it.
+    """
+    if known is not None:
+        return not is_same_start(run, known)
+    return run.start_date is not None and at - run.start_date >= patience
 
 
 def was_cleared(run: SeenRun, tries: Collection[SeenTask]) -> bool:
