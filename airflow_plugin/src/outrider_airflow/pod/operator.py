@@ -1,5 +1,6 @@
 """The operator that runs a job as a pod of its team, in its environment."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -226,22 +227,24 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
         xcom_result: dict[str, Any] | None = None,
         context: Context | None = None,
     ) -> None:
-        """As Airflow's, with an error that says what happened; the phase alone says neither."""
+        """As Airflow's, with an error that says what happened: the pod's phase does not, nor do Airflow's words of it."""
         if self._killed or not remote_pod:
             super().cleanup(pod, remote_pod, xcom_result, context)
             return
+        ended_by = sys.exception()  # the wait for the pod
         seen = judged(self._seen(remote_pod), self.base_container_name)
         why = self._what_happened(seen)
+        failed = None
         try:
             super().cleanup(pod, seen, xcom_result, context)
         except AirflowSkipException:
             raise
         except AirflowException as error:
-            if why is None:
-                raise
-            raise why from error
+            failed = error
         if why is not None:
-            raise why
+            raise why from failed
+        if failed is not None:
+            raise ended_by or failed
 
     def defer(
         self,
