@@ -300,3 +300,46 @@ def test_what_lineage_never_heard_of_is_told_from_the_places_alone() -> None:
 
     assert story.state == "unknown"
     assert [moment.kind for moment in story.moments] == ["announced", "ready"]
+
+
+def test_a_run_that_airflow_ended_is_told_although_no_task_failed() -> None:
+    """It overran its DAG's `dagrun_timeout`: Airflow skips what is left."""
+    story = told_of(ran("failed", tried("extract", "skipped", 10, 300)))
+
+    assert story.cause is not None
+    assert (story.cause.kind, story.cause.at) == ("failed", at(300))
+    assert "dagrun_timeout" in story.cause.text
+    assert "POST /api/v2/dags/daily/dagRuns/r1/clear" in story.cause.fix[0]
+    assert told_of(ran("failed", tried("extract", "skipped", 10, 300)), of="extract").cause is None
+
+
+def test_what_kept_a_task_from_running_is_what_it_reads_where_that_is_known() -> None:
+    run = ran(
+        "failed",
+        tried("elsewhere", "failed", 5, 6),
+        tried("extract", "failed", 10, 20),
+        tried("report", "upstream_failed", None, 21),
+        tried("mail", "upstream_failed", None, 22),
+    )
+    mailing = {"page": InputDeclaration(task="report", output="page")}
+    places = (
+        place("report", number=None, declared=READING, state="ready"),
+        place("mail", number=None, declared=mailing, state="ready"),
+    )
+
+    assert {of: told_of(run, *places, of=of).cause.task for of in ("report", "mail")} == {  # type: ignore[union-attr]
+        "report": "extract", "mail": "extract",
+    }  # fmt: skip
+
+
+def test_a_file_that_could_not_be_stored_is_not_said_to_be_missing() -> None:
+    """Storage refuses what is missing, and is told in its own words."""
+    story = told_of(ran("failed", tried("extract", "failed", 10, 20, error_class="x.OutputNotStored")), place("extract"))
+
+    assert story.cause is not None
+    assert "required=False" not in " ".join(story.cause.fix)
+    assert "regular files" in story.cause.fix[0]
+
+
+def test_the_regex_of_a_task_in_a_group_means_that_task_alone() -> None:
+    assert r"--task-regex '^each\.one$' " in words.clear_command("daily", "each.one", "r1", START)

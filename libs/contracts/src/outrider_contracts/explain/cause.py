@@ -11,7 +11,7 @@ from outrider_contracts.runs import RunAnswer, TryAnswer
 _HINTS = {
     "EnvironmentUnavailable": "outrider status",
     "InputNotStaged": "outrider status",
-    "OutputNotStored": "write at least one file into each required output, or declare Output(required=False)",
+    "OutputNotStored": "see in its log what could not be stored: an output is regular files, readable for the job's user",
 }
 """What to do about the plugin's own errors before the task is cleared."""
 _SERIOUS = {"failed": 0, "retrying": 1, "waiting": 2}
@@ -31,7 +31,7 @@ def first_cause(
     concerned = [key for key in found if subject.concerns(*key)]
     roots = [_root(key, tasks, found, frozenset()) for key in concerned]
     if not roots:
-        return None
+        return _ended_by_airflow(subject, run)
     return min(roots, key=lambda cause: (_SERIOUS[cause.kind], cause.at, cause.task))
 
 
@@ -42,18 +42,24 @@ def _root(
     facts, cause = tasks[key], found[key]
     last = facts.last
     before: list[Instance] = []
-    if last is not None and last.state == "upstream_failed":  # by whom is not told: the earliest that failed
-        before = [other for other, problem in found.items() if problem.kind == "failed" and problem.at <= cause.at]
-        before = [other for other in before if not _is_upstream_failed(tasks[other])]
+    if last is not None and last.state == "upstream_failed":
+        before = _failed_producers(facts, found)
+        if not before:  # by whom is not told: the earliest that failed
+            before = [other for other, problem in found.items() if problem.kind == "failed" and problem.at <= cause.at]
+            before = [other for other in before if not _is_upstream_failed(tasks[other])]
     elif any(told.what == "input-missing" for told in facts.told_of(last.try_number if last else 0)):
-        environment = facts.environments[-1] if facts.environments else None
-        producers = set(producers_in_run(environment))
-        before = [other for other in found if other[0] in producers and found[other].kind == "failed"]
+        before = _failed_producers(facts, found)
     before = [other for other in before if other != key and other not in seen]
     if not before:
         return cause
     first = min(before, key=lambda other: (found[other].at, other))
     return _root(first, tasks, found, seen | {key})
+
+
+def _failed_producers(facts: TaskFacts, found: Mapping[Instance, Cause]) -> list[Instance]:
+    """Of the tasks that it reads from."""
+    producers = set(producers_in_run(facts.environments[-1] if facts.environments else None))
+    return [other for other, problem in found.items() if other[0] in producers and problem.kind == "failed"]
 
 
 def _is_upstream_failed(facts: TaskFacts) -> bool:
@@ -123,6 +129,21 @@ def _unsealed(facts: TaskFacts, last: TryAnswer, now: datetime) -> Cause | None:
 def _clear(subject: Subject, facts: TaskFacts) -> str:
     date = next((one.logical_date for one in reversed(facts.environments) if one.logical_date is not None), None)
     return words.clear_command(subject.dag_id, facts.task_id, subject.run_id, date)
+
+
+def _ended_by_airflow(subject: Subject, run: RunAnswer | None) -> Cause | None:
+    """The run failed and none of its tasks did."""
+    if subject.task_id is not None or run is None or run.state != "failed":
+        return None
+    at = max((start.ended_at for start in run.starts if start.ended_at is not None), default=None)
+    if at is None:
+        return None
+    text = (
+        "the run ended as failed, and of none of its tasks is a failure known: "
+        "it took longer than its DAG's dagrun_timeout, or somebody marked it"
+    )
+    again = words.clear_run_command(subject.dag_id, subject.run_id)
+    return Cause(kind="failed", task="", text=text, fix=(again,), at=at)
 
 
 def _both(*commands: str) -> tuple[str, ...]:

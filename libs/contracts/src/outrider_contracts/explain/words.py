@@ -64,7 +64,13 @@ def clear_command(dag_id: str, task_id: str, run_id: str, logical_date: datetime
         body = f'{{"dry_run": false, "dag_run_id": "{run_id}", "task_ids": ["{task_id}"], "include_downstream": true}}'
         return f"clear task {task_id} of run {run_id} in Airflow: POST /api/v2/dags/{dag_id}/clearTaskInstances {body}"
     date = logical_date.isoformat().replace("+00:00", "Z")
+    regex = task_id.replace(".", r"\.")
     return (
-        f"airflow tasks clear {dag_id} --task-regex '^{task_id}$' --downstream "
+        f"airflow tasks clear {dag_id} --task-regex '^{regex}$' --downstream "
         f"--start-date {date} --end-date {date} --yes"
     )
+
+
+def clear_run_command(dag_id: str, run_id: str) -> str:
+    """What makes Airflow run all tasks of a run again."""
+    return f'clear run {run_id} in Airflow: POST /api/v2/dags/{dag_id}/dagRuns/{run_id}/clear {{"dry_run": false}}'
