@@ -60,8 +60,7 @@ class Node:
         stack.processes.start(FORWARDER, _forwarder(stack, number))
         cgroups.make(stack)
         stack.processes.start(KUBELET, kubelet.command(stack, network.gateway(number)))
-        for name in _PROCESSES:
-            stack.await_ready(name, lambda: self.ready(stack), seconds=_START_SECONDS)
+        stack.await_all_ready(_PROCESSES, lambda: self.ready(stack), seconds=_START_SECONDS)
 
     def ready(self, stack: Stack) -> bool:
         if given.kubeconfig(stack):
