@@ -8,6 +8,7 @@ from typing import NoReturn, Self, TypeVar
 
 import httpx
 from airflow.sdk.exceptions import AirflowException
+from outrider_contracts.holdings import Environments
 from outrider_contracts.http import (
     CarriedRequest,
     Credentials,
@@ -24,6 +25,7 @@ from outrider_contracts.http import (
     Standing,
     TokenRequest,
 )
+from outrider_contracts.keys import TaskKey
 from outrider_contracts.model import Model
 
 from outrider_airflow.connection import StorageAccess
@@ -90,6 +92,18 @@ class StorageClient:
     def token(self, request: TokenRequest, *, within: float) -> EnvironmentToken:
         """A token by which a pod's stagers act for the try."""
         return self._answer("token", request, EnvironmentToken, within)
+
+    def environments(self, task: TaskKey, *, within: float) -> Environments:
+        """What storage holds of a task instance and its other parts. Asked once."""
+        asked = {name: getattr(task, name) for name in ("team", "dag_id", "run_id", "task_id")}
+        url, ends = f"{self.access.url}/v1/environments", time.monotonic() + within
+        try:
+            headers = {"Authorization": f"Bearer {self._bearer(ends)}"}
+            with _reaching(url):
+                answer = self.http.get(url, params=asked, headers=headers, timeout=_timeout(ends))
+            return _read(answer, Environments)
+        except _NotYet as not_yet:
+            raise EnvironmentUnavailable(f"storage did not say what it holds of {task.label}: {not_yet}") from not_yet
 
     def __enter__(self) -> Self:
         return self
