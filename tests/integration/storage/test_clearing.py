@@ -232,7 +232,7 @@ async def test_a_cleared_input_says_when_why_and_how_to_make_it_anew(platform: P
         await platform.ensure(task("report").attempt(1), REPORT)
 
     assert "was cleared on 2026-11-03T01:30:00Z: the output is kept for the run" in refusal.value.message
-    assert refusal.value.fix.startswith("airflow tasks clear daily --task-regex '^extract$'")
+    assert refusal.value.fix.startswith("clear task extract of run r1 in Airflow")
     with pytest.raises(Refused, match=r"nothing at .* is doomed"):
         await people.restore(platform.work, ORDERS, "ann")
 

@@ -179,7 +179,7 @@ async def test_a_missing_input_is_refused_with_the_producers_state_and_the_way_o
 
     assert refusal.value.reason == "input-missing"
     assert "try 1 of ads/daily/extract in run r1 has not sealed it (it is at work)" in refusal.value.message
-    assert refusal.value.fix.startswith("airflow tasks clear daily --task-regex '^extract$'")
+    assert refusal.value.fix.startswith("clear task extract of run r1 in Airflow")
     assert [one["reason"] for one in await platform.said(EnvironmentRefused)] == ["input-missing"]
 
 

@@ -1,5 +1,6 @@
 """A run explained out of the services' answers: the timeline, the first cause, what mends it, what becomes of data."""
 
+import json
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,10 +27,7 @@ from outrider_contracts.runs import ReaderAnswer, RunAnswer, StartAnswer, TryAns
 RUN = RunKey(team="ads", dag_id="daily", run_id="r1")
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 NOW = START + timedelta(minutes=10)
-CLEAR = (
-    "airflow tasks clear daily --task-regex '^extract$' --downstream "
-    "--start-date 2026-11-01T09:00:00Z --end-date 2026-11-01T09:00:00Z --yes"
-)
+CLEAR = words.clear_command("daily", "extract", "r1")
 
 
 def at(seconds: float) -> datetime:
@@ -162,7 +160,7 @@ def test_a_refusal_is_told_in_storages_own_words_with_its_fix() -> None:
     assert cause is not None
     assert cause.text == "what try 1 wrote was taken out of reach"
     assert cause.fix[0] == "outrider storage restore ads/daily/extract/d/rows/g1/"
-    assert cause.fix[1].startswith("airflow tasks clear daily --task-regex '^report$'")
+    assert cause.fix[1].startswith("clear task report of run r1 in Airflow")
 
 
 def test_a_run_that_goes_on_tells_what_it_waits_for() -> None:
@@ -341,5 +339,10 @@ def test_a_file_that_could_not_be_stored_is_not_said_to_be_missing() -> None:
     assert "regular files" in story.cause.fix[0]
 
 
-def test_the_regex_of_a_task_in_a_group_means_that_task_alone() -> None:
-    assert r"--task-regex '^each\.one$' " in words.clear_command("daily", "each.one", "r1", START)
+def test_a_task_is_cleared_with_what_reads_it_also_where_they_went_well() -> None:
+    """Airflow clears failed tasks alone unless told otherwise."""
+    _, _, body = CLEAR.partition("POST /api/v2/dags/daily/clearTaskInstances ")
+
+    assert json.loads(body) == {
+        "dry_run": False, "only_failed": False, "dag_run_id": "r1", "task_ids": ["extract"], "include_downstream": True,
+    }  # fmt: skip

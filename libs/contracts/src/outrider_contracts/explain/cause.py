@@ -127,8 +127,7 @@ def _unsealed(facts: TaskFacts, last: TryAnswer, now: datetime) -> Cause | None:
 
 
 def _clear(subject: Subject, facts: TaskFacts) -> str:
-    date = next((one.logical_date for one in reversed(facts.environments) if one.logical_date is not None), None)
-    return words.clear_command(subject.dag_id, facts.task_id, subject.run_id, date)
+    return words.clear_command(subject.dag_id, facts.task_id, subject.run_id)
 
 
 def _ended_by_airflow(subject: Subject, run: RunAnswer | None) -> Cause | None:

@@ -89,7 +89,7 @@ def _fix(one: EnvironmentView, version: VersionView) -> str:
     if version.state == "doomed":
         return f"outrider storage restore {version.path}"
     if version.state == "cleared":
-        return words.clear_command(one.task.dag_id, one.task.task_id, one.task.run_id, one.logical_date)
+        return words.clear_command(one.task.dag_id, one.task.task_id, one.task.run_id)
     if version.state == "sealed" and version.due_at is not None:
         return f"outrider storage hold {version.path} --for 7d"
     return ""

@@ -1,5 +1,6 @@
 """How moments, lengths, sizes and commands are spelt in an explanation."""
 
+import json
 from datetime import datetime, timedelta
 
 from outrider_contracts.keys import RunKey
@@ -58,17 +59,14 @@ def holder(name: str, run: RunKey) -> str:
     return f"{kind} {task(task_id, int(part) if part.isdigit() else -1)} of this run"
 
 
-def clear_command(dag_id: str, task_id: str, run_id: str, logical_date: datetime | None) -> str:
-    """What makes Airflow run a task again, with all that reads it."""
-    if logical_date is None:  # the CLI chooses runs by logical date only
-        body = f'{{"dry_run": false, "dag_run_id": "{run_id}", "task_ids": ["{task_id}"], "include_downstream": true}}'
-        return f"clear task {task_id} of run {run_id} in Airflow: POST /api/v2/dags/{dag_id}/clearTaskInstances {body}"
-    date = logical_date.isoformat().replace("+00:00", "Z")
-    regex = task_id.replace(".", r"\.")
-    return (
-        f"airflow tasks clear {dag_id} --task-regex '^{regex}$' --downstream "
-        f"--start-date {date} --end-date {date} --yes"
-    )
+def clear_command(dag_id: str, task_id: str, run_id: str) -> str:
+    """What makes Airflow run a task again, with all that reads it, however both ended.
+
+    Airflow's own command line can't: 3.3 looks for `--task-regex` as a part of the ids, and says nothing of finding none.
+    """
+    asked = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "task_ids": [task_id]}
+    body = json.dumps({**asked, "include_downstream": True})
+    return f"clear task {task_id} of run {run_id} in Airflow: POST /api/v2/dags/{dag_id}/clearTaskInstances {body}"
 
 
 def clear_run_command(dag_id: str, run_id: str) -> str:

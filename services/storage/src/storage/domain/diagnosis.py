@@ -61,7 +61,7 @@ def put_off(
 def rebuild(candidate: Candidate) -> str:
     """The command that makes the version anew, with all that reads it."""
     version = candidate.version
-    return clear_command(version.dag_id, version.task_id, version.run_id, candidate.logical_date)
+    return clear_command(version.dag_id, version.task_id, version.run_id)
 
 
 def _where(wanted: Wanted, declared: InputDeclaration) -> str:
