@@ -330,9 +330,26 @@ def test_what_kept_a_task_from_running_is_what_it_reads_where_that_is_known() ->
     }  # fmt: skip
 
 
+def test_a_cause_that_failed_again_after_a_clear_is_still_found() -> None:
+    """Airflow keeps the time at which `mail` was kept from running first."""
+    run = ran(
+        "failed",
+        tried("extract", "failed", 10, 20),
+        tried("extract", "failed", 210, 220, number=2),
+        tried("mail", "upstream_failed", None, 21),
+    )
+
+    cause = told_of(run, of="mail").cause
+
+    assert cause is not None
+    assert cause.text.startswith("try 2 of extract failed")
+
+
 def test_a_file_that_could_not_be_stored_is_not_said_to_be_missing() -> None:
     """Storage refuses what is missing, and is told in its own words."""
-    story = told_of(ran("failed", tried("extract", "failed", 10, 20, error_class="x.OutputNotStored")), place("extract"))
+    story = told_of(
+        ran("failed", tried("extract", "failed", 10, 20, error_class="x.OutputNotStored")), place("extract")
+    )
 
     assert story.cause is not None
     assert "required=False" not in " ".join(story.cause.fix)

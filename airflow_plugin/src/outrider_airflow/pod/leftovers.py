@@ -7,7 +7,6 @@ from typing import Any
 
 from outrider_contracts.holdings import Environments
 from outrider_contracts.keys import TaskKey
-from pydantic import ValidationError
 
 from outrider_airflow.pod.plan import RUN_STARTED_AT, TASK, TRY
 
@@ -34,7 +33,7 @@ def tried(pod: Any) -> Tried | None:
             int(annotations[TRY]),
             datetime.fromisoformat(annotations[RUN_STARTED_AT]),
         )
-    except (KeyError, ValueError, ValidationError):
+    except (KeyError, ValueError):
         return None
 
 

@@ -237,7 +237,7 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
         xcom_result: dict[str, Any] | None = None,
         context: Context | None = None,
     ) -> None:
-        """As Airflow's, with an error that says what happened: the pod's phase does not, nor do Airflow's words of it."""
+        """As Airflow's, with an error that says what happened; the phase does not, nor do Airflow's words of it."""
         if self._killed or not remote_pod:
             super().cleanup(pod, remote_pod, xcom_result, context)
             return
@@ -334,7 +334,9 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
             chosen = self.client.list_namespaced_pod(namespace, label_selector="kubernetes_pod_operator=True").items
             for pod, one in in_question(chosen, own)[:_LOOKED_AFTER]:
                 if is_over(one, storage.environments(one.task, within=_BEST_EFFORT_SECONDS)):
-                    self.log.info("Deleting pod %s: try %d of %s is over", pod.metadata.name, one.try_number, one.task.label)
+                    self.log.info(
+                        "Deleting pod %s: try %d of %s is over", pod.metadata.name, one.try_number, one.task.label
+                    )
                     self.pod_manager.delete_pod(pod)
         except (ApiException, HTTPError, AirflowException) as error:
             self.log.warning("What lost tries left could not be cleared now: %s", error)

@@ -68,7 +68,7 @@ class Stack:
         self.await_all_ready((process,), ready, seconds=seconds)
 
     def await_all_ready(self, processes: Sequence[str], ready: Callable[[], bool], *, seconds: float) -> None:
-        """Wait until *ready* is true. Raises StartFailed when one of *processes* dies first or *seconds* have passed."""
+        """The same for several: the death of any is noticed at once."""
 
         def settled() -> bool:
             return not all(map(self.processes.alive, processes)) or ready()

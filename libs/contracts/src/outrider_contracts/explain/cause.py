@@ -11,7 +11,7 @@ from outrider_contracts.runs import RunAnswer, TryAnswer
 _HINTS = {
     "EnvironmentUnavailable": "outrider status",
     "InputNotStaged": "outrider status",
-    "OutputNotStored": "see in its log what could not be stored: an output is regular files, readable for the job's user",
+    "OutputNotStored": "see in its log what could not be stored: only regular files that the job's user can read are",
 }
 """What to do about the plugin's own errors before the task is cleared."""
 _SERIOUS = {"failed": 0, "retrying": 1, "waiting": 2}
@@ -45,8 +45,10 @@ def _root(
     if last is not None and last.state == "upstream_failed":
         before = _failed_producers(facts, found)
         if not before:  # by whom is not told: the earliest that failed
-            before = [other for other, problem in found.items() if problem.kind == "failed" and problem.at <= cause.at]
-            before = [other for other in before if not _is_upstream_failed(tasks[other])]
+            failed = [other for other, problem in found.items() if problem.kind == "failed"]
+            failed = [other for other in failed if not _is_upstream_failed(tasks[other])]
+            # Airflow keeps the time of the first such end, however often the task is cleared
+            before = [other for other in failed if found[other].at <= cause.at] or failed
     elif any(told.what == "input-missing" for told in facts.told_of(last.try_number if last else 0)):
         before = _failed_producers(facts, found)
     before = [other for other in before if other != key and other not in seen]

@@ -62,7 +62,7 @@ def holder(name: str, run: RunKey) -> str:
 def clear_command(dag_id: str, task_id: str, run_id: str) -> str:
     """What makes Airflow run a task again, with all that reads it, however both ended.
 
-    Airflow's own command line can't: 3.3 looks for `--task-regex` as a part of the ids, and says nothing of finding none.
+    Airflow's command line can't: 3.3 takes `--task-regex` for a part of the ids, and says nothing of finding none.
     """
     asked = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "task_ids": [task_id]}
     body = json.dumps({**asked, "include_downstream": True})
