@@ -345,6 +345,37 @@ def test_a_cause_that_failed_again_after_a_clear_is_still_found() -> None:
     assert cause.text.startswith("try 2 of extract failed")
 
 
+def test_where_several_failed_none_of_them_is_said_to_have_kept_a_task_from_running() -> None:
+    """Which tasks are before it is told of what it reads alone."""
+    run = ran(
+        "failed",
+        tried("mail", "upstream_failed", None, 22),
+        tried("elsewhere", "failed", 5, 6),
+        tried("extract", "failed", 10, 20),
+    )
+
+    cause, whole = told_of(run, of="mail").cause, told_of(run).cause
+
+    assert cause is not None
+    assert cause.text == "mail did not run because a task before it failed; failed have: elsewhere, extract"
+    assert cause.fix == ("outrider explain ads/daily/r1",)
+    assert whole is not None
+    assert whole.task == "elsewhere"
+
+
+def test_a_part_of_a_mapped_group_was_kept_from_running_by_its_own_part() -> None:
+    run = ran(
+        "failed",
+        *(tried("each.one", "failed", 10, 20 + index, map_index=index) for index in range(3)),
+        tried("each.two", "upstream_failed", None, 30, map_index=2),
+    )
+
+    cause = told_of(run, of="each.two").cause
+
+    assert cause is not None
+    assert cause.task == "each.one[2]"
+
+
 def test_a_file_that_could_not_be_stored_is_not_said_to_be_missing() -> None:
     """Storage refuses what is missing, and is told in its own words."""
     story = told_of(
