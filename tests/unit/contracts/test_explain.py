@@ -288,7 +288,10 @@ def test_nobody_will_be_given_what_a_failed_try_left() -> None:
     common = {"task_id": "extract", "output": "rows", "team": "ads", "declared": True, "ran": False}
     reader = ReaderAnswer(**common, job="ads/daily/report")
 
-    (told,) = told_of(ran("failed", readers=(reader,)), place("extract", version("extract"), outcome="failed")).outputs
+    had = ReaderAnswer(**{**common, "ran": True}, job="ads/daily/mail", tries_in_all=2)  # another try's
+    run = ran("failed", readers=(reader, had))
+
+    (told,) = told_of(run, place("extract", version("extract"), outcome="failed")).outputs
 
     assert told.readers == ()
 
