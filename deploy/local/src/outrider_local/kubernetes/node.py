@@ -1,6 +1,7 @@
 """A node for pods: containerd, kubelet, a network of its own, and the forwarder to the stack's services."""
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 
@@ -61,6 +62,8 @@ class Node:
         cgroups.make(stack)
         stack.processes.start(KUBELET, kubelet.command(stack, network.gateway(number)))
         stack.await_all_ready(_PROCESSES, lambda: self.ready(stack), seconds=_START_SECONDS)
+        room = shutil.disk_usage(container_runtime.data(stack)).free
+        control_plane.api(stack).offer_room(kubelet.NODE, room)
 
     def ready(self, stack: Stack) -> bool:
         if given.kubeconfig(stack):
