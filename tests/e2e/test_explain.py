@@ -48,6 +48,22 @@ def test_a_failed_run_leads_from_its_last_task_to_the_first_cause(ride: Ride) ->
     assert "after the end of the run" in wrote["fate"]
 
 
+def test_what_is_said_to_mend_a_run_has_airflow_run_the_task_again(ride: Ride) -> None:
+    run_id = ride.start("broken")
+    assert ride.await_run("broken", run_id) == "failed"
+    name = f"ops/broken/{run_id}"
+    assert wait_until(lambda: (story(ride, name)["cause"] or {}).get("task") == "count", seconds=60, every=1)
+
+    path, _, body = story(ride, name)["cause"]["fix"][0].partition("POST ")[2].partition(" ")
+    ride.airflow.post(path, json.loads(body))
+
+    assert wait_until(
+        lambda: {task.task_id: task.try_number for task in ride.airflow.tasks("broken", run_id)}["count"] == 2,
+        seconds=60,
+        every=0.5,
+    )
+
+
 def test_a_run_can_be_followed_while_it_goes_on(ride: Ride) -> None:
     """What happens is told as it happens, and the command ends with the run."""
     run_id = ride.start("slow")

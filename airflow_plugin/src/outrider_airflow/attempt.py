@@ -46,6 +46,7 @@ class Attempt:
         """Ask whether an output it may read is sealed."""
         return OutputRequest(
             reader=self.task.task,
+            try_number=self.task.try_number,
             run_started_at=self.run_started_at,
             run_after=self.run_after,
             logical_date=self.logical_date,

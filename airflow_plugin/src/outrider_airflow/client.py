@@ -8,6 +8,7 @@ from typing import NoReturn, Self, TypeVar
 
 import httpx
 from airflow.sdk.exceptions import AirflowException
+from outrider_contracts.holdings import Environments
 from outrider_contracts.http import (
     CarriedRequest,
     Credentials,
@@ -24,10 +25,18 @@ from outrider_contracts.http import (
     Standing,
     TokenRequest,
 )
+from outrider_contracts.keys import TaskKey
 from outrider_contracts.model import Model
 
 from outrider_airflow.connection import StorageAccess
-from outrider_airflow.errors import EnvironmentRefused, EnvironmentUnavailable, InputAwaited, OutputNotStored
+from outrider_airflow.errors import (
+    KILLED,
+    EnvironmentRefused,
+    EnvironmentUnavailable,
+    InputAwaited,
+    JobKilled,
+    OutputNotStored,
+)
 
 A = TypeVar("A", bound=Model)
 
@@ -70,9 +79,11 @@ class StorageClient:
         """The try's environment, ready. Raises EnvironmentRefused where storage says no."""
         return self._answer("ensure", request, Environment, within)
 
-    def seal(self, request: SealRequest, *, within: float) -> SealResult:
-        """Put on record what the try wrote. Raises OutputNotStored where a required output is missing."""
-        return self._answer("seal", request, SealResult, within)
+    def seal(self, request: SealRequest, *, within: float, is_killed: Callable[[], bool] = lambda: False) -> SealResult:
+        """Put on record what the try wrote. Raises OutputNotStored where a required output is missing, JobKilled where
+        the task is killed while it waits.
+        """
+        return self._answer("seal", request, SealResult, within, is_killed)
 
     def sealed(self, request: OutputRequest, *, within: float) -> OutputAnswer:
         """The parts of an output that are sealed now. Raises InputAwaited where there are none yet."""
@@ -91,13 +102,27 @@ class StorageClient:
         """A token by which a pod's stagers act for the try."""
         return self._answer("token", request, EnvironmentToken, within)
 
+    def environments(self, task: TaskKey, *, within: float) -> Environments:
+        """What storage holds of a task instance and its other parts. Asked once."""
+        asked = {name: getattr(task, name) for name in ("team", "dag_id", "run_id", "task_id")}
+        url, ends = f"{self.access.url}/v1/environments", time.monotonic() + within
+        try:
+            headers = {"Authorization": f"Bearer {self._bearer(ends)}"}
+            with _reaching(url):
+                answer = self.http.get(url, params=asked, headers=headers, timeout=_timeout(ends))
+            return _read(answer, Environments)
+        except _NotYet as not_yet:
+            raise EnvironmentUnavailable(f"storage did not say what it holds of {task.label}: {not_yet}") from not_yet
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.http.close()
 
-    def _answer(self, act: str, body: Model, kind: type[A], within: float) -> A:
+    def _answer(
+        self, act: str, body: Model, kind: type[A], within: float, is_killed: Callable[[], bool] = lambda: False
+    ) -> A:
         url = f"{self.access.url}/v1/{'outputs' if act == 'sealed' else 'environments'}/{act}"
         ends = time.monotonic() + within
         growing = 0.1
@@ -112,6 +137,8 @@ class StorageClient:
                         f"storage at {self.access.url} did not {_MEANS[act]} within {within:g} s: {not_yet}"
                     ) from not_yet.__cause__
                 self.wait(min(growing if not_yet.pause is None else not_yet.pause, left))
+                if is_killed():
+                    raise JobKilled(KILLED) from not_yet
 
     def _post(self, url: str, body: Model, ends: float) -> httpx.Response:
         response = self._send(url, body, ends)

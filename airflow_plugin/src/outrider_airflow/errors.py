@@ -3,6 +3,8 @@
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from outrider_contracts.http import NotReady
 
+KILLED = "the job was ended from outside; nothing of it is kept"
+
 
 class EnvironmentRefused(AirflowFailException):
     """Storage says no for a reason that a retry does not change."""

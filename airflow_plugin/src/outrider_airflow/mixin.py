@@ -12,7 +12,7 @@ from outrider_airflow.attempt import Attempt, attempt_of
 from outrider_airflow.client import StorageClient
 from outrider_airflow.connection import StorageAccess, storage_access
 from outrider_airflow.declared import declaration
-from outrider_airflow.errors import InputAwaited, JobKilled
+from outrider_airflow.errors import KILLED, InputAwaited, JobKilled
 from outrider_airflow.job_environment import check_names
 from outrider_airflow.output_assets import tell_airflow
 from outrider_airflow.settings import settings
@@ -125,13 +125,18 @@ class ExecutionEnvironmentMixin(BaseOperator):
         try:
             result = run()
             if self.was_killed:
-                raise JobKilled("the job was ended from outside; nothing of it is kept")
+                raise JobKilled(KILLED)
         except (*_NOT_OVER, AirflowSkipException):
             raise  # deferred, it is not over; skipped, it has nothing to seal
         except BaseException:
             self._seal_failure(attempt, storage)
             raise
-        sealed = storage.seal(attempt.success(), within=settings().ensure_timeout_seconds)
+        within = settings().ensure_timeout_seconds
+        try:
+            sealed = storage.seal(attempt.success(), within=within, is_killed=lambda: self.was_killed)
+        except JobKilled:
+            self._seal_failure(attempt, storage)
+            raise
         tell_airflow(self, context, sealed)
         for name, output in sealed.outputs.items():
             self.log.info(

@@ -16,7 +16,7 @@ from outrider_stage.credentials import RenewedCredentials
 from outrider_airflow.attempt import Attempt
 from outrider_airflow.client import StorageClient
 from outrider_airflow.declared import declaration
-from outrider_airflow.errors import JobFailed, JobKilled
+from outrider_airflow.errors import KILLED, JobFailed, JobKilled
 from outrider_airflow.job import Ended, JobProcess
 from outrider_airflow.job_environment import document, inherited, variables
 from outrider_airflow.local_data import LocalData
@@ -85,7 +85,7 @@ class LocalExecutionEnvironmentOperator(ExecutionEnvironmentMixin):
                 storage.carried(attempt.carried("in", time.monotonic() - began))
             ended = self._run_job(environment, attempt, layout, data, context)
             if ended.killed:
-                raise JobKilled("the job was ended from outside; nothing of it is kept")
+                raise JobKilled(KILLED)
             if ended.exit_code in self.skip_on_exit_code:
                 raise AirflowSkipException(f"the job ended with exit code {ended.exit_code}: skipped, nothing is kept")
             began = time.monotonic()

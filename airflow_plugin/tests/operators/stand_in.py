@@ -26,6 +26,7 @@ class StandIn:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.ready: dict[str, deque[Answer]] = {act: deque() for act in ("ensure", "seal", "sealed", "token")}
         self.inputs: dict[str, Any] = {}
+        self.holdings: list[dict[str, Any]] = []
         self.tokens = 0
         self.traces: list[str | None] = []
         self.mode: Mode = "files"
@@ -53,6 +54,13 @@ class StandIn:
                 status, answer = outer.answer(self.path, self.headers.get("Authorization", ""), body)
                 raw = json.dumps(answer).encode()
                 self.send_response(status)
+                self.send_header("Content-Length", str(len(raw)))
+                self.end_headers()
+                self.wfile.write(raw)
+
+            def do_GET(self) -> None:
+                raw = json.dumps({"environments": outer.holdings}).encode()
+                self.send_response(200)
                 self.send_header("Content-Length", str(len(raw)))
                 self.end_headers()
                 self.wfile.write(raw)

@@ -1,6 +1,7 @@
 """What a task asks of storage, and what it says when the answer is not what it wants."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -128,3 +129,12 @@ def test_the_secret_is_in_no_message(storage: StandIn) -> None:
 
         assert "s3cret" not in repr(client)
         assert "token-1" not in repr(client)
+
+
+def test_what_storage_holds_of_a_task_is_asked_once(storage: StandIn) -> None:
+    with StorageClient(storage.access) as client:
+        assert client.environments(SEAL.task, within=5).environments == ()
+
+    away = replace(storage.access, url="http://127.0.0.1:9")
+    with StorageClient(away) as client, pytest.raises(EnvironmentUnavailable, match="holds of ads/daily/"):
+        client.environments(SEAL.task, within=1)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +12,7 @@ import pytest
 from airflow.sdk import DAG, Connection
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout, TaskDeferred
 from operators.running import NOW, context, execute, outrider_connection
-from operators.stand_in import StandIn
+from operators.stand_in import Answer, StandIn
 from outrider_airflow import Input, LocalExecutionEnvironmentOperator, Output, Source
 from outrider_airflow.errors import EnvironmentRefused, InputNotStaged, JobFailed, JobKilled, OutputNotStored
 from outrider_contracts.declarations import Mode
@@ -167,6 +168,23 @@ def test_a_job_killed_while_its_outputs_are_stored_is_no_success(
         execute(task)
 
     assert storage.seals() == ["failed"]
+
+
+def test_a_task_killed_while_its_seal_is_waited_for_is_no_success(storage: StandIn) -> None:
+    """Storage was away when the job ended; meanwhile somebody marked the task as failed."""
+    task = operator("echo 1 > $OUTRIDER_OUTPUT_DAILY/x", outputs={"daily": Output()})
+
+    class Killing(deque[Answer]):
+        def popleft(self) -> Answer:
+            task.on_kill()
+            return super().popleft()
+
+    storage.ready["seal"] = Killing([(503, {})])
+
+    with pytest.raises(JobKilled):
+        execute(task)
+
+    assert storage.asked[-1][1]["outcome"] == "failed"
 
 
 def test_a_missing_output_fails_the_task(storage: StandIn) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from outrider_local import procfs
+from outrider_local.errors import StartFailed
 from outrider_local.processes import Command
 from outrider_local.stack import Stack
 from outrider_local.waiting import wait_until
@@ -99,3 +100,13 @@ def test_a_component_sees_nothing_of_the_callers_keys(
 
     assert "canary" not in own.processes.log_tail("printer", 100)
     assert "OUTRIDER_STACK" in own.processes.log_tail("printer", 100)
+
+
+def test_the_death_of_one_is_not_waited_out_beside_another(own: Stack, tmp_path: Path) -> None:
+    """What only both can bring about will not come."""
+    own.processes.start("lasting", Command(("sleep", "600"), cwd=tmp_path))
+    own.processes.start("dying", Command(("false",), cwd=tmp_path))
+
+    with pytest.raises(StartFailed, match="dying ended while starting"):
+        own.await_all_ready(("lasting", "dying"), lambda: False, seconds=60)
+    own.processes.stop("lasting")

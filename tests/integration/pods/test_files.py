@@ -61,6 +61,20 @@ def test_a_failed_upload_fails_the_task_with_the_stagers_word(crew: Crew) -> Non
     assert "symbolic link" in refused.error
 
 
+def test_a_job_that_asks_for_room_gets_a_node_with_room(crew: Crew) -> None:
+    flight = crew.dag(
+        """
+        ExecutionEnvironmentOperator(
+            task_id="roomy", **JOB, cmds=["sh", "-c", "echo 1 > $OUTRIDER_OUTPUT_ONE/one"], outputs={"one": Output()},
+            workspace={"size": "20Mi"}, schedule_timeout_seconds=20)
+        """
+    )
+
+    roomy = flight.run("roomy")
+
+    assert roomy.state == "success", roomy.log
+
+
 def test_a_failed_job_says_how_and_what_it_said_last(crew: Crew) -> None:
     """As the local operator does; what it wrote is stored all the same."""
     flight = crew.dag(FAILURES)

@@ -2,11 +2,15 @@
 
 import json
 import signal
+from datetime import UTC, datetime
 from typing import Any
 
 import kubernetes_asyncio as k8s
 import pytest
+from outrider_contracts.http import SealRequest
+from outrider_contracts.keys import TryKey
 from outrider_local.waiting import wait_until
+from storage.cases.seal import seal
 
 from tests.integration.pods.crew import NAMESPACE, Crew, Flight, asked
 
@@ -69,6 +73,26 @@ def test_a_killed_task_takes_its_pod_along_and_leaves_no_version(crew: Crew) -> 
     assert flight.end(process).state == "failed"
     assert wait_until(lambda: not pods(flight), seconds=90, every=0.5), pods(flight)
     assert "name/g1/_manifest.json" not in flight.outputs("work")
+
+
+def test_the_teams_next_pod_puts_away_what_a_lost_worker_left(crew: Crew) -> None:
+    """No other try came to go on with it: Airflow had none left, or somebody marked the task meanwhile."""
+    left, works = slow(crew, 600), slow(crew, 600)
+    processes = {flight.dag_id: flight.start("work") for flight in (left, works)}
+    assert wait_until(lambda: bool(working(left) and working(works)), seconds=120, every=0.5)
+    processes[left.dag_id].kill()
+    processes[left.dag_id].communicate()
+    assert crew.storage is not None
+    task = TryKey(team=crew.team, dag_id=left.dag_id, run_id="r", task_id="work", try_number=1)
+    over = SealRequest(task=task, run_started_at=datetime(2026, 11, 1, tzinfo=UTC), outcome="failed")
+    crew.storage.do(lambda work: seal(work, over, work.database.begin))
+
+    assert slow(crew, 0).run("work").state == "success"
+
+    assert wait_until(lambda: not pods(left), seconds=90, every=0.5), pods(left)
+    assert working(works)
+    processes[works.dag_id].send_signal(signal.SIGTERM)
+    works.end(processes[works.dag_id])
 
 
 BROKEN_TRIGGER = """

@@ -7,6 +7,7 @@ import pytest
 from outrider_contracts.declarations import Input, Output, parse_declaration
 from outrider_contracts.environments import EnvironmentReady, EnvironmentRefused, EnvironmentSealed
 from outrider_contracts.tenants import Acceptance
+from storage.cases.show import environments
 from storage.domain.refusals import Refused, Waiting
 from storage.records import attempts
 
@@ -316,6 +317,25 @@ async def test_a_task_that_ends_without_a_seal_is_sealed_by_what_is_there(platfo
 
     sealed = {one["task"]["task_id"]: one["outcome"] for one in await platform.said(EnvironmentSealed)}
     assert sealed == {"extract": "success", "report": "failed"}
+
+
+async def test_a_try_that_went_on_with_an_earlier_ones_pod_is_not_sealed_as_failed(platform: Platform) -> None:
+    """It began, so it was given a generation; it never asked for it, wrote nothing there, and ended well."""
+    first, second = task("extract").attempt(1), task("extract").attempt(2)
+    await platform.hear(run_started(run()))
+    environment = await platform.ensure(first, EXTRACT)
+    await platform.hear(task_finished(first, "up_for_retry", platform.now), task_started(second, EXTRACT))
+    await platform.write(environment)
+    await platform.seal(first)
+    await platform.hear(task_finished(second, "success", platform.now))
+    platform.later(minutes=1)
+    await platform.tidy()
+
+    sealed = [(one["task"]["try_number"], one["outcome"]) for one in await platform.said(EnvironmentSealed)]
+    assert sealed == [(1, "success")]
+    assert {one.state for one in (await environments(platform.work, "ads", "daily", "r1", "extract")).environments} == {
+        "sealed", "dropped",
+    }  # fmt: skip
 
 
 async def test_a_cleared_task_of_an_ended_run_reads_what_its_run_wrote_before(platform: Platform) -> None:

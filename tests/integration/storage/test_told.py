@@ -124,3 +124,11 @@ async def test_a_version_tells_who_holds_it_and_another_teams_reader_is_masked(p
 
 def _accepted(grant: dict[str, str]) -> Acceptance:
     return Acceptance.model_validate(grant)
+
+
+async def test_what_a_failed_try_left_is_said_to_be_kept_as_long_as_it_is(platform: Platform) -> None:
+    await platform.write(await platform.ensure(task("extract").attempt(1), EXTRACT))
+    await platform.seal(task("extract").attempt(1), success=False)
+
+    (left,) = (await _views(platform))["extract"].versions
+    assert left.retention == "7d"

@@ -8,6 +8,7 @@ from outrider_contracts.environments import EnvironmentRefused, EnvironmentSeale
 from outrider_contracts.http import OutputRequest
 from outrider_contracts.tenants import Acceptance
 from storage.cases import look
+from storage.cases.show import environments
 from storage.domain.refusals import Refused, Waiting
 
 from tests.integration.storage.platform import EXTRACT, MIDNIGHT, Platform, run, task
@@ -141,3 +142,17 @@ async def test_a_format_goes_from_its_declaration_to_its_readers(platform: Platf
     manifest = await platform.store.manifests.read(path)
     assert manifest is not None
     assert manifest.format == "parquet"
+
+
+async def test_a_sensors_no_is_kept_for_people_who_ask_why(platform: Platform) -> None:
+    """A sensor has no environment: what it was told stands beside those that have."""
+    platform.onboard("news")
+    foreign = asked(Input("extract", "orders", dag="daily", team="ads"), team="news")
+    foreign = foreign.model_copy(update={"try_number": 2})
+    with pytest.raises(Refused) as refused:
+        await look.sealed(platform.work, foreign)
+
+    reader = foreign.reader
+    (told,) = (await environments(platform.work, reader.team, reader.dag_id, reader.run_id)).told
+    assert (told.task, told.what) == (reader.attempt(2), "not-granted")
+    assert (told.message, told.fix) == (refused.value.message, refused.value.fix)

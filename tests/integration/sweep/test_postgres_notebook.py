@@ -9,10 +9,10 @@ from outrider_chassis.database import Pool
 from outrider_contracts.airflow import RunFinished, RunStarted
 from sweep.adapters.teams import PostgresTeams
 from sweep.domain.runs import plan_run
-from sweep.domain.seen import Outcome, Whose
+from sweep.domain.seen import Outcome, SaidTry, Whose, try_of
 from sweep.records import PostgresNotebook, forget_runs, keep_runs
 
-from tests.unit.sweep.keeping import RUN, KeepingSuite
+from tests.unit.sweep.keeping import END, RUN, KeepingSuite, page
 from tests.unit.sweep.world import at, seen_run
 
 
@@ -38,6 +38,20 @@ async def test_facts_and_what_is_known_of_them_are_kept_together(pool: Pool, not
     assert [row["id"] for row in rows] == [fact.id for fact in plan.facts]
     assert {(row["topic"], row["key"]) for row in rows} == {("outrider.airflow.v1", "ads/daily/r1")}
     assert [type(fact) for fact in plan.facts] == [RunStarted, RunFinished]
+
+
+async def test_ends_are_remembered_as_long_as_their_run_goes_on(pool: Pool, notebook: PostgresNotebook) -> None:
+    """A task may be tried again after hours; then its earlier tries are looked at too."""
+    over = replace(RUN, run_id="r2", ended_at=at(9))
+    of_over: SaidTry = ("daily", "r2", *END[2:])
+    await notebook.write(Outcome(known=(RUN, over), dealt_with=frozenset({END, of_over})))
+    await pool.execute("UPDATE sweep.ends SET seen_at = now() - interval '1 day'")
+
+    fresh = await notebook.at("tasks")
+    await notebook.write(Outcome(moved=("tasks", fresh, fresh.after(page(None, at(9))))))
+
+    assert set(await notebook.told([try_of(END), try_of(of_over)])) == {try_of(END)}
+    assert await pool.fetchval("SELECT count(*) FROM sweep.ends WHERE seen_at < now() - interval '1 hour'") == 0
 
 
 async def test_a_batch_of_tellings_is_one_statement_and_comes_to_the_same(pool: Pool) -> None:

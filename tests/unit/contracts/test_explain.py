@@ -1,5 +1,6 @@
 """A run explained out of the services' answers: the timeline, the first cause, what mends it, what becomes of data."""
 
+import json
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -396,7 +397,10 @@ def test_nobody_will_be_given_what_a_failed_try_left() -> None:
     common = {"task_id": "extract", "output": "rows", "team": "ads", "declared": True, "ran": False}
     reader = ReaderAnswer(**common, job="ads/daily/report")
 
-    (told,) = told_of(ran("failed", readers=(reader,)), place("extract", version("extract"), outcome="failed")).outputs
+    had = ReaderAnswer(**{**common, "ran": True}, job="ads/daily/mail", tries_in_all=2)  # another try's
+    run = ran("failed", readers=(reader, had))
+
+    (told,) = told_of(run, place("extract", version("extract"), outcome="failed")).outputs
 
     assert told.readers == ()
 
@@ -406,3 +410,88 @@ def test_what_lineage_never_heard_of_is_told_from_the_places_alone() -> None:
 
     assert story.state == "unknown"
     assert [moment.kind for moment in story.moments] == ["announced", "ready"]
+
+
+def test_a_run_that_airflow_ended_is_told_although_no_task_failed() -> None:
+    """It overran its DAG's `dagrun_timeout`: Airflow skips what is left."""
+    story = told_of(ran("failed", tried("extract", "skipped", 10, 300)))
+
+    assert story.cause is not None
+    assert (story.cause.kind, story.cause.at) == ("failed", at(300))
+    assert "dagrun_timeout" in story.cause.text
+    assert "POST /api/v2/dags/daily/dagRuns/r1/clear" in story.cause.fix[0]
+    assert told_of(ran("failed", tried("extract", "skipped", 10, 300)), of="extract").cause is None
+
+
+def test_what_kept_a_task_from_running_is_what_it_reads_where_that_is_known() -> None:
+    run = ran(
+        "failed",
+        tried("elsewhere", "failed", 5, 6),
+        tried("extract", "failed", 10, 20),
+        tried("report", "upstream_failed", None, 21),
+        tried("mail", "upstream_failed", None, 22),
+    )
+    mailing = {"page": InputDeclaration(task="report", output="page")}
+    places = (
+        place("report", number=None, declared=READING, state="ready"),
+        place("mail", number=None, declared=mailing, state="ready"),
+    )
+
+    assert {of: told_of(run, *places, of=of).cause.task for of in ("report", "mail")} == {  # type: ignore[union-attr]
+        "report": "extract", "mail": "extract",
+    }  # fmt: skip
+
+
+def test_a_cause_that_failed_again_after_a_clear_is_still_found() -> None:
+    """Airflow keeps the time at which `mail` was kept from running first."""
+    run = ran(
+        "failed",
+        tried("extract", "failed", 10, 20),
+        tried("extract", "failed", 210, 220, number=2),
+        tried("mail", "upstream_failed", None, 21),
+    )
+
+    cause = told_of(run, of="mail").cause
+
+    assert cause is not None
+    assert cause.text.startswith("try 2 of extract failed")
+
+
+def test_where_several_failed_none_of_them_is_said_to_have_kept_a_task_from_running() -> None:
+    """Which tasks are before it is told of what it reads alone."""
+    run = ran(
+        "failed",
+        tried("mail", "upstream_failed", None, 22),
+        tried("elsewhere", "failed", 5, 6),
+        tried("extract", "failed", 10, 20),
+    )
+
+    cause, whole = told_of(run, of="mail").cause, told_of(run).cause
+
+    assert cause is not None
+    assert cause.text == "mail did not run because a task before it failed; failed have: elsewhere, extract"
+    assert cause.fix == ("outrider explain ads/daily/r1",)
+    assert whole is not None
+    assert whole.task == "elsewhere"
+
+
+def test_a_part_of_a_mapped_group_was_kept_from_running_by_its_own_part() -> None:
+    run = ran(
+        "failed",
+        *(tried("each.one", "failed", 10, 20 + index, map_index=index) for index in range(3)),
+        tried("each.two", "upstream_failed", None, 30, map_index=2),
+    )
+
+    cause = told_of(run, of="each.two").cause
+
+    assert cause is not None
+    assert cause.task == "each.one[2]"
+
+
+def test_a_task_is_cleared_with_what_reads_it_also_where_they_went_well() -> None:
+    """Airflow clears failed tasks alone unless told otherwise."""
+    _, _, body = CLEAR.partition("POST /api/v2/dags/daily/clearTaskInstances ")
+
+    assert json.loads(body) == {
+        "dry_run": False, "only_failed": False, "dag_run_id": "r1", "task_ids": ["extract"], "include_downstream": True,
+    }  # fmt: skip

@@ -67,6 +67,31 @@ async def test_tries_that_were_overtaken_are_said_too(world: World) -> None:
     assert ends(await world.said(20)) == {("flaky", -1, 1, "up_for_retry"), ("flaky", -1, 2, "success")}
 
 
+async def test_tries_from_long_before_a_clear_are_not_told_again(world: World) -> None:
+    """By then it is forgotten that they were told; but they were read when they were the newest."""
+    world.airflow.put(seen_run("success", ended=9), seen_task("load", "success"))
+    await world.said(20)
+    await world.said(3000)
+    world.notebook.forget_ends()
+    world.airflow.clock = at(4001)
+    world.airflow.put(seen_run("success", queued=3999, started=4000, ended=4005))
+    world.airflow.put(seen_task("load", "success", try_number=2, started=4001, ended=4002))
+
+    assert ends(await world.said(4020)) == {("load", -1, 2, "success")}
+
+
+async def test_tries_that_ended_and_were_cleared_while_the_sweep_was_away_are_told(world: World) -> None:
+    world.airflow.put(seen_run(started=0), seen_task("still", "running", ended=None))
+    await world.said(20)
+    world.airflow.put(seen_run("success", queued=3999, started=4000, ended=4005))
+    world.airflow.clock = at(50)
+    world.airflow.put(seen_task("load", "failed", started=40, ended=50))
+    world.airflow.clock = at(4001)
+    world.airflow.put(seen_task("load", "success", try_number=2, started=4001, ended=4002))
+
+    assert ends(await world.said(4020)) == {("load", -1, 1, "failed"), ("load", -1, 2, "success")}
+
+
 async def test_an_end_is_left_to_the_listener_for_a_while(world: World) -> None:
     """Unless there is none to tell: a task that never began runs in no process."""
     world.airflow.put(seen_run(), seen_task("killed", "failed"), seen_task("after", "upstream_failed", try_number=0))

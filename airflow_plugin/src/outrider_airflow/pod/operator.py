@@ -1,5 +1,6 @@
 """The operator that runs a job as a pod of its team, in its environment."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -17,7 +18,9 @@ from kubernetes.client import V1Pod
 from kubernetes.client.rest import ApiException
 from outrider_contracts.declarations import parse_duration
 from outrider_contracts.http import Environment
+from outrider_contracts.keys import TaskKey
 from outrider_contracts.names import JOB_ACCOUNT, DerivedNames
+from urllib3.exceptions import HTTPError
 
 from outrider_airflow.attempt import Attempt
 from outrider_airflow.client import StorageClient
@@ -28,10 +31,11 @@ from outrider_airflow.mixin import ExecutionEnvironmentMixin
 from outrider_airflow.parameters import job_params
 from outrider_airflow.pod import spec
 from outrider_airflow.pod.given import Given, given
+from outrider_airflow.pod.leftovers import in_question, is_over
 from outrider_airflow.pod.manager import EnvironmentPodManager
 from outrider_airflow.pod.offline import NoCluster, sketch
 from outrider_airflow.pod.outcome import error_of, in_the_stagers_words, judged, not_started
-from outrider_airflow.pod.plan import RUN_STARTED_AT, TRY
+from outrider_airflow.pod.plan import RUN_STARTED_AT, TASK, TRY
 from outrider_airflow.pod.stagers import IN, OUT, Ended, end_of, failed_start
 from outrider_airflow.pod.trigger import EnvironmentPodTrigger
 from outrider_airflow.settings import settings
@@ -40,6 +44,9 @@ _TRY = "outrider_try"
 """Key in the task's state store: whose try the pod is that a deferral waits for."""
 _KILL_GRACE_SECONDS = 30
 _LAST_LINES = 10
+_BEST_EFFORT_SECONDS = 2.0
+_LOOKED_AFTER = 10
+"""Pods that one task asks about."""
 
 
 class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOperator):
@@ -88,6 +95,7 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
         self._adopted: V1Pod | None = None
         self._revoke: Callable[[], object] = lambda: None
         self._team = ""
+        self._task: TaskKey | None = None
         self._stored: Ended | None = None
         if unknown := set(self.workspace) - {"size"}:
             raise ValueError(f"task {self.task_id!r}: workspace has no {min(unknown)!r}; it is {{'size': '10Gi'}}")
@@ -145,6 +153,7 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
             workspace=self.workspace.get("size"),
             site=settings(),
         )
+        self._clear_leftovers(attempt.task.task, storage)
 
     def execute(self, context: Context) -> Any:
         """As the mixin says; a missing output is told in the words of what should have stored it."""
@@ -193,6 +202,8 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
             base=self.base_container_name,
             service_account=JOB_ACCOUNT if in_teams_own else None,
         )
+        if self._task is not None and self.on_finish_action == OnFinishAction.DELETE_POD:
+            manifest["metadata"]["annotations"][TASK] = self._task.model_dump_json()
         if self.do_xcom_push and not self.hook.get_xcom_sidecar_container_image():
             manifest = spec.serve_xcom(manifest, image=plan.stager_image, pull_policy=plan.stager_pull_policy)
         return PodGenerator.deserialize_model_dict(manifest)
@@ -226,22 +237,24 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
         xcom_result: dict[str, Any] | None = None,
         context: Context | None = None,
     ) -> None:
-        """As Airflow's, with an error that says what happened; the phase alone says neither."""
+        """As Airflow's, with an error that says what happened; the phase does not, nor do Airflow's words of it."""
         if self._killed or not remote_pod:
             super().cleanup(pod, remote_pod, xcom_result, context)
             return
+        ended_by = sys.exception()  # the wait for the pod
         seen = judged(self._seen(remote_pod), self.base_container_name)
         why = self._what_happened(seen)
+        failed = None
         try:
             super().cleanup(pod, seen, xcom_result, context)
         except AirflowSkipException:
             raise
         except AirflowException as error:
-            if why is None:
-                raise
-            raise why from error
+            failed = error
         if why is not None:
-            raise why
+            raise why from failed
+        if failed is not None:
+            raise ended_by or failed
 
     def defer(
         self,
@@ -297,7 +310,7 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
 
     def _known(self, attempt: Attempt, access: StorageAccess) -> Attempt:
         """Remember whose pod it is, for the moment somebody kills it: then there is no time to look anything up."""
-        self._team = attempt.task.team
+        self._team, self._task = attempt.task.team, attempt.task.task
 
         def revoke() -> None:
             with StorageClient(access, attempt.traceparent) as own:
@@ -313,6 +326,20 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
                 self.pod_manager.delete_pod(pod)
         except Exception as error:  # noqa: BLE001  the trigger's error is what matters
             self.log.warning("The pod could not be deleted: %s", error)
+
+    def _clear_leftovers(self, own: TaskKey, storage: StorageClient) -> None:
+        """Delete pods of the team's other tasks whose try is over and that nobody looks after any more."""
+        namespace = self.namespace or self.hook.get_namespace()
+        try:
+            chosen = self.client.list_namespaced_pod(namespace, label_selector="kubernetes_pod_operator=True").items
+            for pod, one in in_question(chosen, own)[:_LOOKED_AFTER]:
+                if is_over(one, storage.environments(one.task, within=_BEST_EFFORT_SECONDS)):
+                    self.log.info(
+                        "Deleting pod %s: try %d of %s is over", pod.metadata.name, one.try_number, one.task.label
+                    )
+                    self.pod_manager.delete_pod(pod)
+        except (ApiException, HTTPError, AirflowException) as error:
+            self.log.warning("What lost tries left could not be cleared now: %s", error)
 
     # ── what became of it ────────────────────────────────────────────────────────────────────────────────────────
 

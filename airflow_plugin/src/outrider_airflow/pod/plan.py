@@ -19,6 +19,8 @@ CONNECTIONS = PurePosixPath("/var/run/outrider/connections")
 TRY = "outrider/try"
 RUN_STARTED_AT = "outrider/run-started-at"
 """Annotations: which try a pod is of. A later try of the task may go on with it."""
+TASK = "outrider/task"
+"""Annotation: whose pod it is, where whoever finds it left behind is to delete it."""
 
 CREDENTIALS_PORT = 41751
 

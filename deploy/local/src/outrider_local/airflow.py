@@ -49,8 +49,7 @@ class Airflow:
         stack.await_ready(API, lambda: _serves_tasks(stack), seconds=_START_SECONDS)
         # a scheduler that was killed counts as healthy until its last heartbeat is old
         since = began if {SCHEDULER, PROCESSOR} & set(started) else None
-        for process in _PROCESSES:
-            stack.await_ready(process, lambda: _healthy(stack, since), seconds=_START_SECONDS)
+        stack.await_all_ready(_PROCESSES, lambda: _healthy(stack, since), seconds=_START_SECONDS)
 
     def ready(self, stack: Stack) -> bool:
         return all(map(stack.processes.alive, _PROCESSES)) and _healthy(stack, None)

@@ -1,7 +1,7 @@
 """One stack: where it lies and what it remembers. Handed to every component."""
 
 import fcntl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,13 +65,19 @@ class Stack:
 
     def await_ready(self, process: str, ready: Callable[[], bool], *, seconds: float) -> None:
         """Wait until *ready* is true. Raises StartFailed when *process* dies first or *seconds* have passed."""
+        self.await_all_ready((process,), ready, seconds=seconds)
+
+    def await_all_ready(self, processes: Sequence[str], ready: Callable[[], bool], *, seconds: float) -> None:
+        """The same for several: the death of any is noticed at once."""
 
         def settled() -> bool:
-            return not self.processes.alive(process) or ready()
+            return not all(map(self.processes.alive, processes)) or ready()
 
         in_time = wait_until(settled, seconds=seconds, every=0.1)
-        if in_time and self.processes.alive(process):
+        dead = [process for process in processes if not self.processes.alive(process)]
+        if in_time and not dead:
             return
+        process = dead[0] if dead else processes[0]
         what = f"was not ready after {seconds:.0f} s" if not in_time else "ended while starting"
         log = self.layout.log(process)
         raise StartFailed(f"{process} {what}. Last lines of {log}:\n{self.processes.log_tail(process)}")

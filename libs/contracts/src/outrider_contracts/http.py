@@ -81,6 +81,7 @@ class OutputRequest(Model):
     run_after: Instant
     logical_date: Instant | None = None
     input: InputDeclaration
+    try_number: int | None = Field(default=None, ge=1, description="who asks: a no is kept for people who ask why")
 
 
 class OutputAnswer(Model):

@@ -25,7 +25,7 @@ from sweep.domain.seen import (
     Whose,
     try_of,
 )
-from sweep.domain.tasks import agrees, as_told, plan_tasks, said_try
+from sweep.domain.tasks import agrees, as_told, plan_tasks, said_try, was_read
 from sweep.ports import Airflow, Bookmarks, Notebook, Teams
 
 
@@ -91,7 +91,7 @@ class Sweep:
 
     async def _tasks(self, since: datetime, token: str) -> tuple[Page[SeenRun] | Page[SeenTask], Outcome]:
         page = await self.airflow.ended_tasks(since, token)
-        return page, await self._of_tasks(page)
+        return page, await self._of_tasks(page, since)
 
     async def _of_runs(self, page: Page[SeenRun]) -> Outcome:
         owners = {run.id: await self._whose(run.dag_id, run.bundle) for run in page.items}
@@ -107,11 +107,11 @@ class Sweep:
                 learned.append(plan.known)
         return Outcome(tuple(facts), known=tuple(learned))
 
-    async def _of_tasks(self, page: Page[SeenTask]) -> Outcome:
+    async def _of_tasks(self, page: Page[SeenTask], read_to: datetime) -> Outcome:
         told = await self._told(page.items)
         tasks = [task for task in page.items if (end := said_try(task)) and not _settled(task, told.get(try_of(end)))]
         runs = await self._runs_of(tasks)
-        earlier = [each async for each in self._earlier(tasks, runs)]
+        earlier = [each async for each in self._earlier(tasks, runs, read_to)]
         told |= await self._told(earlier)
         plan = plan_tasks([*earlier, *tasks], runs, told, at=page.at, patience=self.terms.patience)
         agreed = [
@@ -124,18 +124,22 @@ class Sweep:
     async def _told(self, tasks: Collection[SeenTask]) -> dict[TryId, Told]:
         return await self.notebook.told([try_of(end) for task in tasks if (end := said_try(task))])
 
-    async def _earlier(self, tasks: list[SeenTask], runs: Mapping[RunId, KnownRun]) -> AsyncIterator[SeenTask]:
+    async def _earlier(
+        self, tasks: list[SeenTask], runs: Mapping[RunId, KnownRun], read_to: datetime
+    ) -> AsyncIterator[SeenTask]:
         """The tries before the newest of each task: REST lists only that one."""
         for task in tasks:
-            if task.run in runs and task.try_number > 1:
+            run = runs.get(task.run)
+            if run is not None and task.try_number > 1:
                 async for each in self.airflow.tries(task.run, task.id):
-                    if each.try_number < task.try_number:
+                    if each.try_number < task.try_number and not was_read(each, run, read_to, self.terms.overlap):
                         yield as_told(each, task)
 
     async def _settle(self, doubted: TaskId) -> None:
         """Tellings of one try differ: say what Airflow has, unless it was the last word."""
         tries = [each async for each in self.airflow.tries(doubted[:2], doubted)]
-        outcome = await self._of_tasks(Page(tuple(tries[-1:]), None, self.clock()))
+        now = self.clock()
+        outcome = await self._of_tasks(Page(tuple(tries[-1:]), None, now), now - self.terms.overlap)
         await self.notebook.write(replace(outcome, settled=(doubted,)))
         self.counts["facts"] += len(outcome.facts)
 

@@ -81,6 +81,19 @@ DELETE FROM sweep.doubts d USING unnest($1::text[], $2::text[], $3::text[], $4::
     AS w (dag_id, run_id, task_id, map_index)
 WHERE (d.dag_id, d.run_id, d.task_id, d.map_index) = (w.dag_id, w.run_id, w.task_id, w.map_index)
 """
+_FORGET_ENDS = """
+WITH old AS (
+    SELECT e.ctid AS row, EXISTS (
+        SELECT FROM sweep.runs r WHERE (r.dag_id, r.run_id) = (e.dag_id, e.run_id)
+        AND (r.ended_at IS NULL OR r.ended_at > now() - $1::interval)) AS goes_on
+    FROM sweep.ends e WHERE e.seen_at < now() - $1::interval
+), kept AS (
+    UPDATE sweep.ends e SET seen_at = now() FROM old WHERE e.ctid = old.row AND old.goes_on
+)
+DELETE FROM sweep.ends e USING old WHERE e.ctid = old.row AND NOT old.goes_on
+"""
+"""A task may be tried again as long as its run goes on; what is kept for that is looked at again as much later."""
+
 _DUE = """
 UPDATE sweep.runs SET checked_at = now() WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM sweep.runs
@@ -161,7 +174,7 @@ class PostgresNotebook:
         if await connection.fetchval(_MOVE, *values) is None:
             raise StaleEpochError(f"the cursor of {reading} was moved by another sweep")
         if not after.page:
-            await connection.execute("DELETE FROM sweep.ends WHERE seen_at < now() - $1::interval", self._keep_ends)
+            await connection.execute(_FORGET_ENDS, self._keep_ends)
             await connection.execute("DELETE FROM sweep.runs WHERE ended_at < now() - $1::interval", self._remember)
 
 

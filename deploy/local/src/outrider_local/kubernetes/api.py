@@ -1,5 +1,6 @@
 """The few questions this package asks the API server of the stack's own cluster, as its administrator."""
 
+import json
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from outrider_local.errors import StackError
 from outrider_local.kubernetes.identities import Identities
 
 _SECONDS = 5.0
@@ -39,6 +41,17 @@ class Api:
             node = _found(client, f"/api/v1/nodes/{name}") or {}
         conditions = node.get("status", {}).get("conditions", ())
         return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+    def offer_room(self, node: str, size: int) -> None:
+        """Have the scheduler know of so many bytes of room on the node's disk, of which its kubelet takes no stock."""
+        room = {"ephemeral-storage": str(size)}
+        body = json.dumps({"status": {"capacity": room, "allocatable": room}})
+        kind = {"Content-Type": "application/strategic-merge-patch+json"}
+        with self._client() as client:
+            try:
+                client.patch(f"/api/v1/nodes/{node}/status", content=body, headers=kind).raise_for_status()
+            except httpx.HTTPError as error:
+                raise StackError(f"node {node} can't offer its disk: {error}") from error
 
     def forget_running_pods(self, node: str) -> None:
         """Delete the pods of *node* that have not ended, at once; nothing happens where the API server is away.

@@ -75,8 +75,7 @@ class ControlPlane:
         stack.await_ready(APISERVER, api(stack).is_ready, seconds=_START_SECONDS)
         for name in (CONTROLLERS, SCHEDULER):
             stack.processes.start(name, commands[name])
-        for name in _PROCESSES:
-            stack.await_ready(name, lambda: self.ready(stack), seconds=_START_SECONDS)
+        stack.await_all_ready(_PROCESSES, lambda: self.ready(stack), seconds=_START_SECONDS)
         rights.give(stack, identities(stack).admin_kubeconfig)
 
     def ready(self, stack: Stack) -> bool:

@@ -1,6 +1,7 @@
 """A node for pods: containerd, kubelet, a network of its own, and the forwarder to the stack's services."""
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 
@@ -60,8 +61,9 @@ class Node:
         stack.processes.start(FORWARDER, _forwarder(stack, number))
         cgroups.make(stack)
         stack.processes.start(KUBELET, kubelet.command(stack, network.gateway(number)))
-        for name in _PROCESSES:
-            stack.await_ready(name, lambda: self.ready(stack), seconds=_START_SECONDS)
+        stack.await_all_ready(_PROCESSES, lambda: self.ready(stack), seconds=_START_SECONDS)
+        room = shutil.disk_usage(container_runtime.data(stack)).free
+        control_plane.api(stack).offer_room(kubelet.NODE, room)
 
     def ready(self, stack: Stack) -> bool:
         if given.kubeconfig(stack):

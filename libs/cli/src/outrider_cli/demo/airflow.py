@@ -121,6 +121,10 @@ class AirflowUser:
             answer.raise_for_status()
         return True
 
+    def post(self, path: str, body: Mapping[str, Any]) -> None:
+        """Do what *path* of the REST API stands for."""
+        self._ask("POST", path, body)
+
     def _run(self, dag_id: str, run_id: str) -> str:
         return f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}"
 

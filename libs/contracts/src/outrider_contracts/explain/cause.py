@@ -15,6 +15,7 @@ _HINTS = {
 }
 """What to do about the plugin's own errors before the task is cleared."""
 _SERIOUS = {"failed": 0, "retrying": 1, "waiting": 2}
+_NAMED = 5
 _SEAL_TAKES = timedelta(seconds=5)
 
 
@@ -29,33 +30,59 @@ def first_cause(
         return None
     found = {key: problem for key, facts in tasks.items() if (problem := _problem(subject, facts, now)) is not None}
     concerned = [key for key in found if subject.concerns(*key)]
-    roots = [_root(key, tasks, found, frozenset()) for key in concerned]
+    own = [key for key in concerned if not _is_upstream_failed(tasks[key])]
+    roots = [_root(subject, key, tasks, found, frozenset()) for key in own or concerned]
     if not roots:
-        return None
+        return _ended_by_airflow(subject, run)
     return min(roots, key=lambda cause: (_SERIOUS[cause.kind], cause.at, cause.task))
 
 
 def _root(
-    key: Instance, tasks: Mapping[Instance, TaskFacts], found: Mapping[Instance, Cause], seen: frozenset[Instance]
+    subject: Subject,
+    key: Instance,
+    tasks: Mapping[Instance, TaskFacts],
+    found: Mapping[Instance, Cause],
+    seen: frozenset[Instance],
 ) -> Cause:
     """Go from a task that could not run to the one that kept it from running."""
     facts, cause = tasks[key], found[key]
-    last = facts.last
+    number = facts.last.try_number if facts.last else 0
+    is_told = not _is_upstream_failed(facts)
     before: list[Instance] = []
-    if last is not None and last.state == "upstream_failed":  # by whom is not told: the earliest that failed
-        failed = [other for other, problem in found.items() if problem.kind == "failed"]
-        failed = [other for other in failed if not _is_upstream_failed(tasks[other])]
-        # where none was before, clocks differ
-        before = [other for other in failed if found[other].at <= cause.at] or failed
-    elif any(told.what == "input-missing" for told in facts.told_of(last.try_number if last else 0)):
-        environment = facts.environments[-1] if facts.environments else None
-        producers = set(producers_in_run(environment))
-        before = [other for other in found if other[0] in producers and found[other].kind == "failed"]
-    before = [other for other in before if other != key and other not in seen]
-    if not before:
-        return cause
-    first = min(before, key=lambda other: (found[other].at, other))
-    return _root(first, tasks, found, seen | {key})
+    if not is_told or any(told.what == "input-missing" for told in facts.told_of(number)):
+        before = _failed_producers(facts, found)
+        is_told = is_told or bool(before)
+    if not is_told:
+        before = _failed_before(key, cause, tasks, found)
+    before = sorted((o for o in before if o != key and o not in seen), key=lambda other: (found[other].at, other))
+    if is_told:
+        before = before[:1]
+    roots: dict[str, Cause] = {}  # by task: of a mapped one the first part
+    for root in (_root(subject, other, tasks, found, seen | {key}) for other in before):
+        roots.setdefault(root.task.partition("[")[0], root)
+    if len(roots) > 1:
+        named = sorted(roots)
+        more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+        text = f"{cause.text}; failed have: {', '.join(named[:_NAMED])}{more}"
+        return cause.model_copy(update={"text": text, "fix": (f"outrider explain {subject.record_key}",)})
+    return next(iter(roots.values()), cause)
+
+
+def _failed_before(
+    key: Instance, cause: Cause, tasks: Mapping[Instance, TaskFacts], found: Mapping[Instance, Cause]
+) -> list[Instance]:
+    """What may have kept a task from running, where that is not told: of its own part of a mapped group, if any did."""
+    failed = [other for other, problem in found.items() if problem.kind == "failed"]
+    failed = [other for other in failed if not _is_upstream_failed(tasks[other])]
+    # Airflow keeps the time of the first such end, however often the task is cleared
+    before = [other for other in failed if found[other].at <= cause.at] or failed
+    return [other for other in before if other[1] == key[1] >= 0] or before
+
+
+def _failed_producers(facts: TaskFacts, found: Mapping[Instance, Cause]) -> list[Instance]:
+    """Of the tasks that it reads from."""
+    producers = set(producers_in_run(facts.environments[-1] if facts.environments else None))
+    return [other for other, problem in found.items() if other[0] in producers and problem.kind == "failed"]
 
 
 def _is_upstream_failed(facts: TaskFacts) -> bool:
@@ -125,6 +152,21 @@ def _unsealed(facts: TaskFacts, last: TryAnswer, now: datetime) -> Cause | None:
 
 def _clear(subject: Subject, facts: TaskFacts) -> str:
     return words.clear_command(TaskKey(**subject.run.model_dump(), task_id=facts.task_id, map_index=facts.map_index))
+
+
+def _ended_by_airflow(subject: Subject, run: RunAnswer | None) -> Cause | None:
+    """The run failed and none of its tasks did."""
+    if subject.task_id is not None or run is None or run.state != "failed":
+        return None
+    at = max((start.ended_at for start in run.starts if start.ended_at is not None), default=None)
+    if at is None:
+        return None
+    text = (
+        "the run ended as failed, and of none of its tasks is a failure known: "
+        "it took longer than its DAG's dagrun_timeout, or somebody marked it"
+    )
+    again = words.clear_run_command(subject.dag_id, subject.run_id)
+    return Cause(kind="failed", task="", text=text, fix=(again,), at=at)
 
 
 def _both(*commands: str) -> tuple[str, ...]:

@@ -36,12 +36,15 @@ def outputs_of(facts: TaskFacts, readers: Readers, frozen: Frozen | None, now: d
                 clears_at=version.cleared_at or version.not_before or version.due_at,
                 fate=_fate(one, version, frozen, now),
                 held_by=tuple(words.holder(hold.holder, one.task.run) for hold in version.holds),
-                readers=_readers(readers.get((facts.task_id, version.output), []), version), fix=_fix(one, version),
+                readers=_readers(readers.get((facts.task_id, version.output), []), one, version),
+                fix=_fix(one, version),
             )  # fmt: skip
 
 
-def _readers(known: list[str], version: VersionView) -> tuple[str, ...]:
-    """Nobody will be given a version that is neither current nor still to come."""
+def _readers(known: list[str], one: EnvironmentView, version: VersionView) -> tuple[str, ...]:
+    """Nobody is given what a failed try left, nor will be a version that is neither current nor still to come."""
+    if one.outcome == "failed":
+        return ()
     coming = version.current or version.state == "open"
     return tuple(reader for reader in known if coming or not reader.startswith("next: "))
 

@@ -81,3 +81,9 @@ def clear_command(key: TaskKey) -> str:
 def clears(command: str) -> bool:
     """Whether *command* is one that has a task cleared."""
     return "/clearTaskInstances " in command
+
+
+def clear_run_command(dag_id: str, run_id: str) -> str:
+    """What makes Airflow run all tasks of a run again."""
+    path = f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}/clear"
+    return f'clear run {run_id} in Airflow: POST {path} {{"dry_run": false}}'

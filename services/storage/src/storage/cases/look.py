@@ -6,15 +6,27 @@ from outrider_contracts.declarations import TaskDeclaration
 from outrider_contracts.http import OutputAnswer, OutputRequest
 
 from storage.cases.resolve import Held, find
+from storage.cases.take import keep_refusal
 from storage.cases.work import Work
 from storage.domain.admission import check_grant
 from storage.domain.attempts import Wanted
-from storage.domain.refusals import Waiting
+from storage.domain.refusals import Refused, Waiting
 
 _LOOK_AGAIN_SECONDS = 5.0
 
 
 async def sealed(work: Work, request: OutputRequest) -> OutputAnswer:
+    """What a try that asked now would read; a no is kept for people who ask why. Raises Waiting, Refused."""
+    try:
+        return await _sealed(work, request)
+    except Refused as refusal:
+        if request.try_number is not None:
+            tried = request.reader.attempt(request.try_number)
+            await keep_refusal(work, tried, request.run_started_at, refusal)
+        raise
+
+
+async def _sealed(work: Work, request: OutputRequest) -> OutputAnswer:
     """The parts a try that asked now would read. Raises Waiting where there is no sealed version yet, and Refused.
 
     Airflow is asked only for the parts of a mapped producer of which some are sealed.

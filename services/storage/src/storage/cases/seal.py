@@ -12,7 +12,7 @@ from outrider_contracts.keys import TryKey
 from storage.cases.plan import plan_run
 from storage.cases.take import given_up, superseded
 from storage.cases.work import Work
-from storage.domain.attempts import Attempt, connections, superseding
+from storage.domain.attempts import Attempt, connections, superseding, went_on
 from storage.domain.refusals import Refused, Waiting
 from storage.domain.sealing import Outcome, SealPlan, plan_seal
 from storage.ports import UnsafePath
@@ -60,17 +60,35 @@ async def seal(work: Work, request: SealRequest, begin: Begin, *, asked: bool = 
     return result
 
 
-async def seal_by_what_is_there(work: Work, attempt: Attempt, ended: str) -> SealResult:
-    """Seal a try that ended without a seal: as a success only if Airflow says so and every output is there."""
+async def seal_by_what_is_there(work: Work, attempt: Attempt, ended: str) -> None:
+    """Seal a try that ended without a seal: as a success only if Airflow says so and every output is there.
+
+    The generation of one that went on with an earlier try's pod is nobody's.
+    """
     outcomes: tuple[Outcome, ...] = ("success", "failed") if ended == "success" else ("failed",)
     for outcome in outcomes:
         request = SealRequest(task=attempt.tried, run_started_at=attempt.run_started_at, outcome=outcome)
         try:
-            return await seal(work, request, work.database.begin, asked=False, over=ended != "up_for_retry")
+            await seal(work, request, work.database.begin, asked=False, over=ended != "up_for_retry")
         except Refused as refusal:
             if refusal.reason != "output-missing":
                 raise
+            if await _forgone(work, attempt):
+                return
+        else:
+            return
     raise AssertionError("a failed try is sealed without any output")
+
+
+async def _forgone(work: Work, attempt: Attempt) -> bool:
+    """Whether the try went on with an earlier one's pod; then its own generation is dropped."""
+    async with work.database.begin() as tx:
+        if not went_on(attempt, await attempts.of_task(tx.connection, attempt.task)):
+            return False
+        await attempts.drop(tx.connection, attempt, "its try went on with an earlier one's pod", work.clock())
+    for path in attempt.paths.values():
+        await work.store.objects.close(path)
+    return True
 
 
 async def _claim(

@@ -100,7 +100,7 @@ def _view(
         credentials=CredentialsView(given_at=given, expires_at=until) if given and until else None,
         staged=_carried(attempt.staged_at, attempt.staged_seconds),
         stored=_carried(attempt.stored_at, attempt.stored_seconds),
-        versions=tuple(_version(one, one.path in current, held.get(one.path, ())) for one in listed),
+        versions=tuple(_version(one, attempt, one.path in current, held.get(one.path, ())) for one in listed),
     )  # fmt: skip
 
 
@@ -113,9 +113,10 @@ def _size(parts: Sequence[InputVersion], sizes: Mapping[str, tuple[int, int]]) -
     return InputSize(files=sum(files for files, _ in known), bytes=sum(size for _, size in known))
 
 
-def _version(one: Listed, current: bool, held: tuple[HoldView, ...]) -> VersionView:
+def _version(one: Listed, attempt: Attempt, current: bool, held: tuple[HoldView, ...]) -> VersionView:
+    retention = attempt.failed_retention if attempt.outcome == "failed" else one.retention
     return VersionView(
-        output=one.version.output, path=one.path, state=one.state, current=current, retention=one.retention,
+        output=one.version.output, path=one.path, state=one.state, current=current, retention=retention,
         files=one.files, bytes=one.bytes, due_at=one.due_at, not_before=one.not_before, cleared_at=one.cleared_at,
         reason=one.reason, doomed_at=one.doomed_at, waiting_for=one.waiting_for, holds=held,
     )  # fmt: skip

@@ -96,6 +96,16 @@ def superseding(order: tuple[datetime, int], others: Iterable[Attempt]) -> Attem
     return next((other for other in others if other.ensured_at is not None and other.order > order), None)
 
 
+def went_on(attempt: Attempt, known: Iterable[Attempt]) -> bool:
+    """Whether a try that ended well did so with what an earlier one of its run's start was given: it never asked for
+    an environment, and that one has been sealed as a success."""
+    return attempt.ensured_at is None and any(
+        earlier.run_started_at == attempt.run_started_at and earlier.order < attempt.order
+        and earlier.outcome == "success"
+        for earlier in known if earlier.try_number is not None
+    )  # fmt: skip
+
+
 def default_retention(spec: TeamSpec | None, fallback: str) -> str:
     """Retention of the team's outputs that declare none."""
     return fallback if spec is None else spec.storage.retention.default

@@ -145,6 +145,10 @@ class MemoryNotebook:
             if any(try_of(other) == try_of(end) and other[-2] != end[-2] for other in self._told):
                 self._doubts[end[:4]] = None
 
+    def forget_ends(self) -> None:
+        """Time passes: nothing is remembered of ends."""
+        self._told.clear()
+
     async def doubted(self, limit: int) -> list[TaskId]:
         """Tasks of which something was told in several ways."""
         return list(self._doubts)[:limit]

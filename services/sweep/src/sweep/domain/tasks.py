@@ -88,6 +88,14 @@ def as_told(earlier: SeenTask, newest: SeenTask) -> SeenTask:
     )
 
 
+def was_read(earlier: SeenTask, run: KnownRun, read_to: datetime, overlap: timedelta) -> bool:
+    """Whether an earlier try was dealt with as the newest one, before its run began again: by then what was told of it
+    is forgotten. All that was updated before *read_to* has been read.
+    """
+    ended_at = _ended_at(earlier)
+    return ended_at is not None and ended_at < min(read_to, run.started_at - overlap)
+
+
 def _ended_at(task: SeenTask) -> datetime | None:
     """When it ended. Where Airflow does not say (removed, or skipped because its run took too long) other times stand
     in, which no telling changes.

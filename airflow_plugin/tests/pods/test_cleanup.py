@@ -1,0 +1,68 @@
+"""Which error a task fails with, where its pod did not end by itself."""
+
+from typing import cast
+
+import pytest
+from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import PodLaunchFailedException
+from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
+from kubernetes.client import CoreV1Api, V1Pod
+from outrider_airflow import ExecutionEnvironmentOperator
+from outrider_airflow.errors import JobFailed
+from outrider_airflow.pod.manager import EnvironmentPodManager
+from pods.test_outcome import RUNNING, seen
+from pods.test_stagers import terminated
+
+
+class Manager(EnvironmentPodManager):
+    """Shows a pod that stays as it is, and says nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(cast("CoreV1Api", None), [], files=dict, kill_grace=30)
+
+    def read_pod(self, pod: V1Pod) -> V1Pod:
+        return pod
+
+    def tell(self, pod: V1Pod, container: str) -> None: ...
+
+    def last_lines(self, pod: V1Pod, container: str, lines: int) -> list[str]:
+        return []
+
+
+class Operator(ExecutionEnvironmentOperator):
+    """Has no cluster."""
+
+    pod_manager = Manager()
+
+    def patch_already_checked(self, pod: V1Pod, *, reraise: bool = True) -> None: ...
+
+    def process_pod_deletion(self, pod: V1Pod, *, reraise: bool = True) -> bool:
+        return True
+
+
+def wait(pod: V1Pod, ended_by: BaseException | None = None) -> None:
+    """As Airflow's operator does: whatever ends the wait, the pod is put away."""
+    operator = Operator(task_id="work", image="x", log_events_on_failure=False)
+    try:
+        if ended_by is not None:
+            raise ended_by
+    finally:
+        operator.cleanup(pod, pod)
+
+
+@pytest.mark.parametrize("ended_by", [AirflowTaskTimeout("Timeout, PID: 7"), PodLaunchFailedException("no image")])
+def test_what_ended_the_wait_is_what_the_task_fails_with(ended_by: BaseException) -> None:
+    """Airflow's own words for any pod that has not succeeded are that it "returned a failure"."""
+    with pytest.raises(type(ended_by)) as failed:
+        wait(seen(base=RUNNING, out=RUNNING, proxy=RUNNING), ended_by)
+
+    assert failed.value is ended_by
+
+
+def test_a_job_that_has_failed_itself_is_told_before_what_ended_the_wait() -> None:
+    with pytest.raises(JobFailed, match="exit code 3"):
+        wait(seen(base=terminated(3), out=terminated(0), proxy=RUNNING), AirflowTaskTimeout("Timeout, PID: 7"))
+
+
+def test_a_pod_that_failed_without_a_word_of_ours_is_told_in_airflows() -> None:
+    with pytest.raises(AirflowException, match="returned a failure"):
+        wait(seen(base=RUNNING, out=RUNNING, proxy=RUNNING, phase="Failed"))
