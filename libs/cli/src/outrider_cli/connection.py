@@ -2,16 +2,19 @@
 
 import os
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 from outrider_local import identities, kafka, service_settings
 from outrider_local.stack import Stack
 
+T = TypeVar("T")
 _TOKEN_PATH = "/v1/token"  # noqa: S105
+_LOOK_SECONDS = 1.0
+_ABSENCE_SECONDS = 120.0
 
 
 class NotConnected(Exception):
@@ -78,6 +81,20 @@ class Connection:
         if answer.is_success:
             return answer.json() if answer.content else None
         raise (Missing if answer.status_code == 404 else NotConnected)(_problem(service, answer))
+
+
+def outlasting(ask: Callable[[], T]) -> T:
+    """What *ask* gives, for whoever follows something for long: a service that is started anew is waited for."""
+    ends = time.monotonic() + _ABSENCE_SECONDS
+    while True:
+        try:
+            return ask()
+        except Missing:
+            raise
+        except NotConnected:
+            if time.monotonic() > ends:
+                raise
+        time.sleep(_LOOK_SECONDS)
 
 
 class _Bearer(httpx.Auth):

@@ -10,7 +10,7 @@ from outrider_contracts.replays import Replay, ReplayPlan, Replays
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from outrider_cli.connection import Connection, Missing, NotConnected
+from outrider_cli.connection import Connection, NotConnected, outlasting
 from outrider_cli.context import out
 from outrider_cli.events_context import AsJson, connected, warn
 from outrider_cli.events_format import ago, length, table, visible
@@ -19,7 +19,6 @@ app = typer.Typer(help="Replays: list them, watch one, stop it, go on with it.",
 Id = Annotated[str, typer.Argument(help="The replay's id; `outrider events replays` lists them.")]
 _COLOURS = {"done": "green", "running": "cyan", "queued": "cyan", "failed": "red", "cancelled": "yellow"}
 _LOOK_SECONDS = 1.0
-_ABSENCE_SECONDS = 120.0
 
 
 @app.callback(invoke_without_command=True)
@@ -126,17 +125,8 @@ def follow_to_its_end(connection: Connection, service: str, id: str, *, as_json:
 
 
 def _look(connection: Connection, service: str, id: str) -> Replay:
-    """The replay as it is now. It outlives its service: one that is started anew is waited for."""
-    ends = time.monotonic() + _ABSENCE_SECONDS
-    while True:
-        try:
-            return Replay.model_validate(connection.ask(service, f"/v1/bus/replays/{id}"))
-        except Missing:
-            raise
-        except NotConnected:
-            if time.monotonic() > ends:
-                raise
-        time.sleep(_LOOK_SECONDS)
+    """The replay as it is now; it outlives its service."""
+    return Replay.model_validate(outlasting(lambda: connection.ask(service, f"/v1/bus/replays/{id}")))
 
 
 def show_plan(plan: ReplayPlan) -> None:

@@ -13,7 +13,7 @@ from outrider_contracts.holdings import Environments
 from outrider_contracts.runs import RunAnswer, RunsAnswer
 from pydantic import ValidationError
 
-from outrider_cli.connection import Connection, Missing, NotConnected
+from outrider_cli.connection import Connection, Missing, NotConnected, outlasting
 from outrider_cli.context import fail
 from outrider_cli.explain_text import show_end, show_moments, show_story
 from outrider_cli.lineage import connection_of
@@ -120,7 +120,7 @@ def _until_over(connection: Connection, story: Explanation, tell: Callable[[Sequ
     seen = set(story.moments)
     while not story.over:
         time.sleep(_LOOK_SECONDS)
-        story = ask(connection, story.subject)
+        story = outlasting(lambda subject=story.subject: ask(connection, subject))  # type: ignore[misc]
         new = [moment for moment in story.moments if moment not in seen and not _counts_on(moment)]
         tell(new)
         seen.update(new)

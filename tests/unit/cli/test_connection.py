@@ -1,0 +1,39 @@
+"""Whoever follows something outlasts its service; what is not there is not waited for."""
+
+from collections.abc import Callable
+
+import pytest
+from outrider_cli import connection
+from outrider_cli.connection import Missing, NotConnected, outlasting
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(connection, "_ABSENCE_SECONDS", 0.5)
+
+
+def failing(*errors: NotConnected) -> Callable[[], str]:
+    """Answers once all *errors* are raised."""
+    left = list(errors)
+
+    def ask() -> str:
+        if left:
+            raise left.pop(0)
+        return "answer"
+
+    return ask
+
+
+def test_a_service_that_is_started_anew_is_waited_for() -> None:
+    assert outlasting(failing(NotConnected("away"), NotConnected("away"))) == "answer"
+
+
+def test_what_is_not_there_is_said_at_once() -> None:
+    with pytest.raises(Missing):
+        outlasting(failing(Missing("no such run")))
+
+
+def test_a_service_that_stays_away_is_not_waited_for_for_ever() -> None:
+    with pytest.raises(NotConnected, match="away"):
+        outlasting(failing(*[NotConnected("away")] * 1_000_000))
