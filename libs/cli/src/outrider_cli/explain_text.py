@@ -52,7 +52,7 @@ def show_moments(subject: Subject, moments: Iterable[Moment], *, heading: bool =
     if heading:
         out.print(f"[bold]{escape(subject.label)}[/]", soft_wrap=True)
     for one in moments:
-        at = one.at.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        at = f"{one.at:%Y-%m-%d %H:%M:%S.%f}"[:-3] + "Z"
         who = f"{one.task}#{one.try_number}" if one.task and one.try_number else one.task
         text = f"[red]{escape(one.text)}[/]" if one.wrong else escape(one.text)
         out.print(f"[dim]{at}[/]  {escape(who):<16} {text}", soft_wrap=True)
