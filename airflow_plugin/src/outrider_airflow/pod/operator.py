@@ -329,8 +329,10 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
 
     def _clear_leftovers(self, own: TaskKey, storage: StorageClient) -> None:
         """Delete pods of the team's other tasks whose try is over and that nobody looks after any more."""
-        namespace = self.namespace or self.hook.get_namespace()
         try:
+            namespace = self.namespace or self.hook.get_namespace()
+            if not namespace:
+                return
             chosen = self.client.list_namespaced_pod(namespace, label_selector="kubernetes_pod_operator=True").items
             for pod, one in in_question(chosen, own)[:_LOOKED_AFTER]:
                 if is_over(one, storage.environments(one.task, within=_BEST_EFFORT_SECONDS)):
