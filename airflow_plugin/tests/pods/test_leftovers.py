@@ -11,6 +11,7 @@ from outrider_contracts.holdings import Environments, EnvironmentView
 from outrider_contracts.keys import TaskKey
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
+LATER = START + timedelta(days=2)
 WORK = TaskKey(team="ads", dag_id="daily", run_id="r1", task_id="work", map_index=2)
 OTHER = TaskKey(team="ads", dag_id="daily", run_id="r1", task_id="other")
 OURS = {TASK: WORK.model_dump_json(), TRY: "1", RUN_STARTED_AT: START.isoformat()}
@@ -39,16 +40,16 @@ def test_one_that_is_being_deleted_and_those_of_the_task_itself_are_in_no_questi
     """An earlier try's pod is looked after by the try itself, which may go on with it."""
     going, left = pod(OURS, deletion_timestamp=START), pod(OURS)
 
-    assert in_question([going, left], own=WORK) == []
-    assert in_question([going, left], own=OTHER) == [(left, Tried(WORK, 1, START))]
+    assert in_question([going, left], WORK, LATER) == []
+    assert in_question([going, left], OTHER, LATER) == [(left, Tried(WORK, 1, START))]
 
 
 def test_those_that_have_ended_are_asked_about_first_then_the_oldest() -> None:
     """A task asks about a few, and those that work may be many."""
-    later = START + timedelta(hours=1)
-    young, old, ended = pod(OURS, made=later), pod(OURS), pod(OURS, made=later, phase="Succeeded")
+    older, old, ended = pod(OURS), pod(OURS, made=START + timedelta(1)), pod(OURS, made=LATER, phase="Succeeded")
+    young = pod(OURS, made=LATER - timedelta(minutes=1))
 
-    assert [found for found, _ in in_question([young, old, ended], own=OTHER)] == [ended, old, young]
+    assert [found for found, _ in in_question([young, old, older, ended], OTHER, LATER)] == [ended, older, old]
 
 
 def test_a_try_is_over_once_it_is_sealed() -> None:

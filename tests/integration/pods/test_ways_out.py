@@ -77,7 +77,7 @@ def test_a_killed_task_takes_its_pod_along_and_leaves_no_version(crew: Crew) -> 
 
 def test_the_teams_next_pod_puts_away_what_a_lost_worker_left(crew: Crew) -> None:
     """No other try came to go on with it: Airflow had none left, or somebody marked the task meanwhile."""
-    left, works = slow(crew, 600), slow(crew, 600)
+    left, works = slow(crew, 15), slow(crew, 600)
     processes = {flight.dag_id: flight.start("work") for flight in (left, works)}
     assert wait_until(lambda: bool(working(left) and working(works)), seconds=120, every=0.5)
     processes[left.dag_id].kill()
@@ -86,6 +86,7 @@ def test_the_teams_next_pod_puts_away_what_a_lost_worker_left(crew: Crew) -> Non
     task = TryKey(team=crew.team, dag_id=left.dag_id, run_id="r", task_id="work", try_number=1)
     over = SealRequest(task=task, run_started_at=datetime(2026, 11, 1, tzinfo=UTC), outcome="failed")
     crew.storage.do(lambda work: seal(work, over, work.database.begin))
+    assert wait_until(lambda: [pod.status.phase for pod in pods(left)] in (["Succeeded"], ["Failed"]), seconds=120)
 
     assert slow(crew, 0).run("work").state == "success"
 

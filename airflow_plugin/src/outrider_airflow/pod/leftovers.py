@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from outrider_contracts.holdings import Environments
@@ -11,6 +11,8 @@ from outrider_contracts.keys import TaskKey
 from outrider_airflow.pod.plan import RUN_STARTED_AT, TASK, TRY
 
 _OVER = ("Succeeded", "Failed")
+_YOUNG = timedelta(minutes=10)
+"""A pod that works is nearly always looked after: no task asks about those that began just now."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,13 @@ def is_over(one: Tried, environments: Environments) -> bool:
     )
 
 
-def in_question(pods: Iterable[Any], own: TaskKey) -> list[tuple[Any, Tried]]:
+def in_question(pods: Iterable[Any], own: TaskKey, now: datetime) -> list[tuple[Any, Tried]]:
     """Pods of other tasks that might be left, with whose they are; first those that have ended, then the oldest."""
-    found = [(pod, one) for pod in pods if (one := tried(pod)) is not None and one.task != own]
+    found = [
+        (pod, one)
+        for pod in pods
+        if (one := tried(pod)) is not None
+        and one.task != own
+        and (pod.status.phase in _OVER or now - pod.metadata.creation_timestamp > _YOUNG)
+    ]
     return sorted(found, key=lambda each: (each[0].status.phase not in _OVER, each[0].metadata.creation_timestamp))

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar, NoReturn
 
@@ -334,7 +334,7 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
             if not namespace:
                 return
             chosen = self.client.list_namespaced_pod(namespace, label_selector="kubernetes_pod_operator=True").items
-            for pod, one in in_question(chosen, own)[:_LOOKED_AFTER]:
+            for pod, one in in_question(chosen, own, datetime.now(UTC))[:_LOOKED_AFTER]:
                 if is_over(one, storage.environments(one.task, within=_BEST_EFFORT_SECONDS)):
                     self.log.info(
                         "Deleting pod %s: try %d of %s is over", pod.metadata.name, one.try_number, one.task.label
