@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from outrider_contracts.holdings import Environments
+from outrider_contracts.holdings import MOST_OF_A_RUN, Environments
 from outrider_contracts.keys import RunKey
 from outrider_contracts.runs import RunAnswer
 
@@ -36,7 +36,7 @@ class Services:
 
     def run(self, run: RunKey, seen_by: str | None) -> RunAnswer | None:
         """What lineage knows of the run; None where it never heard of it."""
-        wanted = {**_of(run), "readers": "true", "limit": "5000"}
+        wanted = {**_of(run), "readers": "true", "limit": str(MOST_OF_A_RUN)}
         answer = self._ask(self.settings.lineage_url, "/v1/runs", wanted, seen_by)
         return None if answer is None else RunAnswer.model_validate(answer)
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from outrider_contracts.explain import Explanation, Moment, Subject
 from outrider_contracts.explain import explain as compose
-from outrider_contracts.holdings import Environments
+from outrider_contracts.holdings import MOST_OF_A_RUN, Environments
 from outrider_contracts.runs import RunAnswer, RunsAnswer
 from pydantic import ValidationError
 
@@ -20,7 +20,6 @@ from outrider_cli.lineage import connection_of
 
 _LOOK_SECONDS = 1.0
 _WRONG = 3
-_MOST_TRIES = 5000
 
 Name = Annotated[
     str,
@@ -92,7 +91,7 @@ def ask(connection: Connection, subject: Subject) -> Explanation:
     run = {"team": subject.team, "dag_id": subject.dag_id, "run_id": subject.run_id}
     environments = Environments.model_validate(connection.ask("storage", "/v1/environments", params=run))
     try:
-        asked = {**run, "readers": "true", "limit": str(_MOST_TRIES)}
+        asked = {**run, "readers": "true", "limit": str(MOST_OF_A_RUN)}
         told = RunAnswer.model_validate(connection.ask("lineage", "/v1/runs", params=asked))
     except Missing:
         if not (environments.environments or environments.told):

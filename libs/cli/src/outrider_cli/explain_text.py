@@ -26,7 +26,7 @@ def show_story(story: Explanation) -> None:
         show_moments(story.subject, story.expected)
     show_data(story)
     if story.truncated:
-        out.print("\n[yellow]the run has more tries than are told here: name one task[/]")
+        out.print("\n[yellow]the run has more tries than the 5,000 that are told here[/]")
 
 
 def show_end(story: Explanation) -> None:

@@ -111,6 +111,10 @@ class ToldView(Model):
     last_at: Instant
 
 
+MOST_OF_A_RUN = 5000
+"""Generations, tellings and tries of one run that are answered, the newest."""
+
+
 class Environments(Model):
     """Answer of `GET /v1/environments`. `told` and `frozen` are there where one run is asked for."""
 

@@ -34,7 +34,7 @@ keepShowing("explanation", (page, story) => {
     story.expected.length ? section("To come", element("ol", { class: "moments" }, story.expected.map(moment))) : null,
     section("Inputs", table(["task", "input", "from", "what"], story.inputs.map(reads))),
     section("Outputs", table(["task", "output", "state", "size", "what becomes of it"], story.outputs.map(writes))),
-    story.truncated ? element("p", { class: "soft" }, "The run has more tries than are told here: open one task.") : null,
+    story.truncated ? element("p", { class: "soft" }, "The run has more tries than the 5,000 that are told here.") : null,
   ].filter(Boolean));
   return story.over;
 });

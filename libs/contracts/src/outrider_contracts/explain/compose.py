@@ -7,11 +7,10 @@ from outrider_contracts.explain.facts import FAILED, TaskFacts, by_task, readers
 from outrider_contracts.explain.fates import inputs_of, outputs_of
 from outrider_contracts.explain.story import Explanation, Moment, Subject
 from outrider_contracts.explain.timeline import expected_of, of_run, of_task
-from outrider_contracts.holdings import Environments
+from outrider_contracts.holdings import MOST_OF_A_RUN, Environments
 from outrider_contracts.runs import RunAnswer
 
 _OVER = FAILED | {"success", "skipped", "removed"}
-_MOST = 1000
 """Storage answers with the newest thousand generations."""
 
 
@@ -32,7 +31,7 @@ def explain(subject: Subject, environments: Environments, run: RunAnswer | None,
         moments=tuple(sorted(moments, key=_order)), expected=tuple(sorted(expected, key=_order)),
         inputs=tuple(one for facts in tasks for one in inputs_of(facts)),
         outputs=tuple(one for facts in tasks for one in outputs_of(facts, readers, environments.frozen, now)),
-        truncated=(run is not None and run.truncated) or len(environments.environments) >= _MOST,
+        truncated=(run is not None and run.truncated) or len(environments.environments) >= MOST_OF_A_RUN,
     )  # fmt: skip
 
 

@@ -96,4 +96,6 @@ class Explanation(Model):
     expected: tuple[Moment, ...] = ()
     inputs: tuple[InputStory, ...] = ()
     outputs: tuple[OutputStory, ...] = ()
-    truncated: bool = Field(default=False, description="the run has more tries or generations than were looked at")
+    truncated: bool = Field(
+        default=False, description="the run has more tries or generations than the 5,000 that were looked at"
+    )

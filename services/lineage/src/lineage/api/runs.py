@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from outrider_chassis.http import Caller, CurrentCaller, ProblemError, Role, require
+from outrider_contracts.holdings import MOST_OF_A_RUN
 from outrider_contracts.keys import RunKey, TryKey
 from outrider_contracts.names import TeamId
 from outrider_contracts.runs import RunAnswer, RunsAnswer, TryAnswer
@@ -14,7 +15,7 @@ from lineage.api.asking import Asking, SeenBy
 from lineage.api.spelling import reported_answer, run_answer, start_answer, try_answer
 from lineage.domain.history import ReportedRun, RunHistory
 
-Limit = Annotated[int, Query(ge=1, le=5000, description="runs, or tries of a run, at most")]
+Limit = Annotated[int, Query(ge=1, le=MOST_OF_A_RUN, description="runs, or tries of a run, at most")]
 Name = Annotated[str, Query(min_length=1, max_length=250)]
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from outrider_contracts.environments import InputVersion
 from outrider_contracts.holdings import (
+    MOST_OF_A_RUN,
     CarriedView,
     CredentialsView,
     Environments,
@@ -30,19 +31,20 @@ async def environments(
     work: Work, team: str, dag_id: str | None = None, run_id: str | None = None, task_id: str | None = None,
     viewer: str | None = None,
 ) -> Environments:  # fmt: skip
-    """Generations of the team's places (of the DAG, the run, the task), oldest first; the newest 1,000.
+    """Generations of the team's places (of the DAG, the run, the task), oldest first: the newest 1,000, of a run 5,000.
 
     A *viewer* of one team sees of other teams' readers the team alone.
     """
     now = work.clock()
+    of_run = RunKey(team=team, dag_id=dag_id, run_id=run_id) if dag_id and run_id else None
+    most = MOST_OF_A_RUN if of_run else _MOST
     async with work.database.begin() as tx:
-        found = await attempts.find(tx.connection, team, dag_id, run_id, task_id, _MOST)
+        found = await attempts.find(tx.connection, team, dag_id, run_id, task_id, most)
         listed = await listings.of_attempts(tx.connection, now, found)
         held = await holds.of_paths(tx.connection, [one.path for one in listed], now, viewer)
         read = [part.path for one in found for parts in (one.inputs or {}).values() for part in parts]
         sizes = await listings.sizes(tx.connection, read)
-        of_run = RunKey(team=team, dag_id=dag_id, run_id=run_id) if dag_id and run_id else None
-        said = await told.of_run(tx.connection, of_run, task_id, _MOST) if of_run else []
+        said = await told.of_run(tx.connection, of_run, task_id, most) if of_run else []
         frozen = await control.frozen(tx.connection) if of_run else None
     by_generation: dict[tuple[object, int], list[Listed]] = defaultdict(list)
     for one in listed:
