@@ -1,9 +1,13 @@
 """What the sweep says of a real Airflow: all that happened without an event, as the listener would have said it."""
 
+from datetime import UTC, datetime, timedelta
+
+import httpx
 import pytest
 from outrider_chassis.airflow import AirflowApi
 from outrider_contracts.airflow import RunDeleted, RunFinished, RunReopened, RunStarted, TaskFinished
 from outrider_contracts.event import Event
+from sweep.adapters.airflow import RestAirflow
 
 from tests.integration.airflow.riding import Riding, of
 from tests.integration.sweep.conftest import DAG, TEAM, Rounds
@@ -88,6 +92,21 @@ async def test_a_deleted_run_is_told_after_two_looks(riding: Riding, rounds: Rou
     assert isinstance(deleted, RunDeleted)
     assert deleted.run_started_at == started.run_started_at
     assert await rounds.said(run_id) == []
+
+
+async def test_what_somebody_had_airflow_delete_stands_in_its_log(riding: Riding, api: AirflowApi) -> None:
+    """One by one, or many with one request; also where nothing came of it."""
+    since = datetime.now(UTC) - timedelta(seconds=30)
+    with pytest.raises(httpx.HTTPStatusError):
+        riding.user.delete_run(DAG, "gone-1")
+    many: list[object] = ["gone-2", {"dag_run_id": "gone-3"}]
+    action = {"action": "delete", "action_on_non_existence": "skip", "entities": many}
+    riding.user._ask("PATCH", f"/api/v2/dags/{DAG}/dagRuns", {"actions": [action]})
+
+    found = await RestAirflow(api).deletions(since, "")
+
+    assert {(DAG, f"gone-{number}") for number in (1, 2, 3)} <= {*found.items}
+    assert (await RestAirflow(api).deletions(found.at + timedelta(seconds=30), "")).items == ()
 
 
 async def test_a_run_created_again_under_its_id_is_told_as_another(riding: Riding, rounds: Rounds) -> None:

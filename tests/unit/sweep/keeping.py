@@ -95,6 +95,20 @@ class KeepingSuite:
 
         assert sorted(asked) == ["r0", "r1", "r2"]
 
+    @pytest.mark.parametrize("suspected", [("daily", "r2"), ("daily", "")])
+    async def test_a_run_that_may_be_deleted_comes_due_before_all_others(
+        self, notebook: Book, suspected: tuple[str, str]
+    ) -> None:
+        """Once it is missing it has its turn with the missing ones."""
+        others = [replace(RUN, dag_id="other", run_id=f"r{number}") for number in range(3)]
+        meant = replace(RUN, run_id="r2", ended_at=at(9))
+        await notebook.write(Outcome(known=(*others, meant)))
+
+        await notebook.write(Outcome(suspected=(suspected, ("nobody", "knows"))))
+        asked = await notebook.due(1)
+
+        assert asked == [meant]
+
     async def test_a_missing_run_is_remembered_as_missing(self, notebook: Book) -> None:
         """Until it is read again."""
         await notebook.write(Outcome(known=(RUN,)))

@@ -332,6 +332,34 @@ async def test_a_deleted_run_is_told_after_it_was_missed_twice(world: World) -> 
     assert (deleted.run.run_id, deleted.seen_at, late.known) == ("r1", at(100), None)
 
 
+async def test_a_deletion_in_airflows_log_is_looked_at_before_all_other_runs(world: World) -> None:
+    """However many there are: their turn comes every quarter of an hour, or much later."""
+    for number in range(40):
+        world.airflow.put(seen_run("success", ended=9, run_id=f"r{number}"))
+    await world.said(20)
+    world.airflow.delete(("daily", "r33"))
+
+    await world.said(22)
+    missing = await world.notebook.known([("ads", "daily", f"r{number}") for number in range(40)])
+
+    assert [run.run_id for run in missing.values() if run.missing_since] == ["r33"]
+
+
+async def test_an_airflow_whose_log_may_not_be_read_is_swept_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_: object) -> None:
+        raise UnavailableError("403")
+
+    monkeypatch.setattr(world.airflow, "deletions", refused)
+    world.airflow.put(seen_run())
+    await world.said(20)
+    world.airflow.delete(("daily", "r1"))
+    await world.said(40)
+
+    assert kinds(await world.said(140)) == ["RunDeleted"]
+
+
 async def test_a_run_that_comes_back_is_not_missing_any_more(world: World) -> None:
     """Airflow said it had none, then that it has: the second word counts."""
     world.airflow.put(seen_run())

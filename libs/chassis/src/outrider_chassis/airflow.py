@@ -22,6 +22,7 @@ from outrider_chassis.airflow_rows import (
     ENDED_RUN_STATES,
     ENDED_TASK_STATES,
     OPEN_RUN_STATES,
+    LogEntry,
     Page,
     Run,
     T,
@@ -130,6 +131,17 @@ class AirflowApi:
         path = f"/api/v2/dags/{_segment(dag_id)}/dagRuns/{_segment(run_id)}/taskInstances/{_segment(task_id)}"
         answer = await self._get(f"{path}/{map_index}/tries" if map_index >= 0 else f"{path}/tries")
         return () if answer is None else tuple(_read(TaskInstance, row) for row in _rows(answer, "task_instances"))
+
+    async def log_page(self, *, events: Collection[str], since: datetime, cursor: str = "") -> Page[LogEntry]:
+        """One page of Airflow's log of what people and programs had it do, the oldest first."""
+        begin = int(cursor or 0)
+        asked: dict[str, str | int | list[str]] = {
+            "included_events": sorted(events), "after": since.astimezone(UTC).isoformat(), "order_by": "event_log_id",
+            "limit": PAGE, "offset": begin,
+        }  # fmt: skip
+        response = await self._send("/api/v2/eventLogs", asked)
+        rows = tuple(_read(LogEntry, row) for row in _rows(_json(response) or {}, "event_logs"))
+        return Page(rows, str(begin + PAGE) if len(rows) == PAGE else None, _clock(response))
 
     async def _page(
         self,

@@ -85,6 +85,15 @@ class TaskInstance(Answer):
         return self.state in ENDED_TASK_STATES
 
 
+class LogEntry(Answer):
+    """What somebody had Airflow do, from its own log. It is written before the thing is done, and stays if it fails."""
+
+    event: str
+    dag_id: str | None = None
+    run_id: str | None = None
+    extra: str | None = Field(default=None, description="JSON: the body of the request, for instance")
+
+
 T = TypeVar("T", bound=Answer)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -59,9 +60,11 @@ class Sweep:
         return (self.clock() - since).total_seconds() if since else math.nan
 
     async def round(self) -> None:
-        """Both passes to their end, then some questions: after runs that may be gone, and whose word is right."""
+        """All passes to their end, then some questions: after runs that may be gone, and whose word is right."""
         await self._read("runs")
         await self._read("tasks")
+        with suppress(UnavailableError):  # not every user may read Airflow's log: then deletions are seen later
+            await self._read("deletions")
         for known in await self.notebook.due(self.terms.checks_per_round):
             await self._ask_after(known)
         for doubted in await self.notebook.doubted(self.terms.checks_per_round):
@@ -69,11 +72,12 @@ class Sweep:
         self.counts["rounds"] += 1
 
     async def _read(self, reading: Pass) -> None:
+        read = {"runs": self._runs, "tasks": self._tasks, "deletions": self._deletions}[reading]
         cursor = await self.bookmarks.at(reading)
         while True:
             since = cursor.read_from(self.terms.overlap)
             try:
-                page, outcome = await (self._runs if reading == "runs" else self._tasks)(since, cursor.page)
+                page, outcome = await read(since, cursor.page)
             except UnavailableError:
                 if cursor.page:  # the token may be what Airflow does not take: begin the pass again
                     await self.notebook.write(Outcome(moved=(reading, cursor, Cursor(cursor.since))))
@@ -85,13 +89,17 @@ class Sweep:
             if not cursor.page:
                 return
 
-    async def _runs(self, since: datetime, token: str) -> tuple[Page[SeenRun] | Page[SeenTask], Outcome]:
+    async def _runs(self, since: datetime, token: str) -> tuple[Page[object], Outcome]:
         page = await self.airflow.runs(since, token)
         return page, await self._of_runs(page)
 
-    async def _tasks(self, since: datetime, token: str) -> tuple[Page[SeenRun] | Page[SeenTask], Outcome]:
+    async def _tasks(self, since: datetime, token: str) -> tuple[Page[object], Outcome]:
         page = await self.airflow.ended_tasks(since, token)
         return page, await self._of_tasks(page, since)
+
+    async def _deletions(self, since: datetime, token: str) -> tuple[Page[object], Outcome]:
+        page = await self.airflow.deletions(since, token)
+        return page, Outcome(suspected=page.items)
 
     async def _of_runs(self, page: Page[SeenRun]) -> Outcome:
         owners = {run.id: await self._whose(run.dag_id, run.bundle) for run in page.items}

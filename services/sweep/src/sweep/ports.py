@@ -30,6 +30,10 @@ class Airflow(Protocol):
     async def ended_tasks(self, since: datetime, page: str) -> Page[SeenTask]:
         """Task instances in a state that ends a try, updated at *since* or later; the newest try of each."""
 
+    async def deletions(self, since: datetime, page: str) -> Page[RunId]:
+        """Runs that somebody wanted Airflow to delete after *since*, whatever came of it; without run_id all of the
+        DAG. What is deleted behind Airflow's back is not among them."""
+
     async def run(self, run: RunId) -> SeenRun | None:
         """The run; None where Airflow says that it has no such run."""
 

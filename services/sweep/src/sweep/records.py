@@ -102,6 +102,10 @@ UPDATE sweep.runs SET checked_at = now() WHERE ctid = ANY (ARRAY(
     ORDER BY missing_since IS NULL, checked_at LIMIT $1))
 RETURNING *
 """
+_SUSPECT = """
+UPDATE sweep.runs r SET checked_at = '-infinity' FROM unnest($1::text[], $2::text[]) AS w (dag_id, run_id)
+WHERE r.dag_id = w.dag_id AND w.run_id IN ('', r.run_id) AND r.missing_since IS NULL
+"""
 _MOVE = """
 INSERT INTO sweep.cursors AS c (reading, since, page, began_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (reading) DO UPDATE SET since = $2, page = $3, began_at = $4 WHERE (c.since, c.page) = ($5, $6)
@@ -166,6 +170,7 @@ class PostgresNotebook:
             await keep_runs(tx.connection, outcome.known)
             await forget_runs(tx.connection, outcome.gone)
             await keep_ends(tx.connection, sorted(outcome.dealt_with, key=lambda end: end[-1]), dealt_with=True)
+            await tx.connection.execute(_SUSPECT, *_columns(outcome.suspected, 2))
             await tx.connection.execute(_SETTLE, *_columns(outcome.settled, 4))
             await tx.say(*outcome.facts)
 

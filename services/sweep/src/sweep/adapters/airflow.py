@@ -1,12 +1,17 @@
 """Airflow's REST API as the sweep sees it."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 
 from outrider_chassis.airflow import AirflowApi, Run, TaskInstance
+from outrider_chassis.airflow_rows import LogEntry
 
 from sweep.domain.seen import Page, RunId, SeenRun, SeenTask, TaskId
 from sweep.domain.tasks import TOLD_STATES
+
+_DELETING = ("bulk_dag_runs", "delete_dag", "delete_dag_run")
+"""What Airflow's log calls the requests that delete runs."""
 
 
 class RestAirflow:
@@ -25,6 +30,11 @@ class RestAirflow:
         got = await self._api.task_instances_page(cursor=page, updated_since=since, states=TOLD_STATES)
         return Page(tuple(map(_task, got.items)), got.next, got.at)
 
+    async def deletions(self, since: datetime, page: str) -> Page[RunId]:
+        """One page of runs that were to be deleted."""
+        got = await self._api.log_page(events=_DELETING, since=since, cursor=page)
+        return Page(tuple(run for entry in got.items for run in _deleted(entry)), got.next, got.at)
+
     async def run(self, run: RunId) -> SeenRun | None:
         """The run as it is now."""
         found = await self._api.run(*run)
@@ -38,6 +48,20 @@ class RestAirflow:
         else:
             for each in await self._api.tries(*task):
                 yield _task(each)
+
+
+def _deleted(entry: LogEntry) -> Iterator[RunId]:
+    """The runs an entry is about. Those of a request for many stand in its body, as ids or as objects."""
+    if entry.event != "bulk_dag_runs":
+        yield (entry.dag_id or "", entry.run_id or "")
+        return
+    try:
+        actions = json.loads(entry.extra or "{}").get("actions", ())
+        for each in (each for action in actions if action["action"] == "delete" for each in action["entities"]):
+            told = {"dag_run_id": each} if isinstance(each, str) else each
+            yield (told.get("dag_id") or entry.dag_id or "", told["dag_run_id"])
+    except (ValueError, LookupError, TypeError, AttributeError):  # whatever somebody sent: they are asked after later
+        return
 
 
 def _run(run: Run) -> SeenRun:

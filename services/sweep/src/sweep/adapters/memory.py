@@ -38,6 +38,7 @@ class MemoryAirflow:
         self._runs: dict[RunId, tuple[SeenRun, datetime]] = {}
         self._tasks: dict[tuple[RunId, str, int], tuple[SeenTask, datetime]] = {}
         self._history: list[SeenTask] = []
+        self._deletions: list[tuple[RunId, datetime]] = []
 
     def put(self, *rows: SeenRun | SeenTask) -> None:
         """Have *rows* be so, from now on."""
@@ -53,6 +54,7 @@ class MemoryAirflow:
     def delete(self, run: RunId) -> None:
         """Have no trace of *run* left."""
         del self._runs[run]
+        self._deletions.append((run, self.clock))
         self._tasks = {key: row for key, row in self._tasks.items() if key[0] != run}
         self._history = [each for each in self._history if each.run != run]
 
@@ -67,6 +69,13 @@ class MemoryAirflow:
         """One page of ended task instances."""
         self._answer()
         rows = [task for task, updated in self._tasks.values() if updated >= since and task.state in TOLD_STATES]
+        start = int(page or 0)
+        return Page(tuple(rows[start : start + self._page_size]), self._next(start, len(rows)), self.clock)
+
+    async def deletions(self, since: datetime, page: str) -> Page[RunId]:
+        """One page of deletions."""
+        self._answer()
+        rows = [run for run, deleted in self._deletions if deleted > since]
         start = int(page or 0)
         return Page(tuple(rows[start : start + self._page_size]), self._next(start, len(rows)), self.clock)
 
@@ -174,6 +183,13 @@ class MemoryNotebook:
         for run in outcome.gone:
             if run.key in self._runs and self._runs[run.key].started_at <= run.started_at:
                 del self._runs[run.key]
+        suspected = [
+            key
+            for key, run in self._runs.items()
+            if run.missing_since is None and {run.id, (run.dag_id, "")} & {*outcome.suspected}
+        ]
+        for key in (*suspected, *(key for key in self._runs if key not in suspected)):
+            self._runs[key] = self._runs.pop(key)
         self._told |= dict.fromkeys(sorted(outcome.dealt_with, key=lambda end: end[-1]), True)
         for task in outcome.settled:
             self._doubts.pop(task, None)

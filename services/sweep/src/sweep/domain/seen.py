@@ -169,7 +169,7 @@ class Page(Generic[T]):
     at: datetime
 
 
-Pass: TypeAlias = Literal["runs", "tasks"]
+Pass: TypeAlias = Literal["runs", "tasks", "deletions"]
 
 
 @dataclass(frozen=True)
@@ -203,6 +203,8 @@ class Outcome:
     dealt_with: frozenset[SaidTry] = frozenset()
     known: tuple[KnownRun, ...] = ()
     gone: tuple[KnownRun, ...] = ()
+    suspected: tuple[RunId, ...] = ()
+    """Runs that may have been deleted, to be asked after before all others; without run_id all of the DAG."""
     settled: tuple[TaskId, ...] = ()
     """Tasks that no longer are in doubt."""
     moved: tuple[Pass, Cursor, Cursor] | None = None
