@@ -61,9 +61,9 @@ class Attempt:
         """Ask for a token for its pod, which a later try may go on with if *adoptable*."""
         return TokenRequest(task=self.task, run_started_at=self.run_started_at, adoptable=adoptable)
 
-    def carried(self, way: Literal["in", "out"], seconds: float) -> CarriedRequest:
+    def carried(self, way: Literal["in", "out"], seconds: float, *, cold_bytes: int | None = None) -> CarriedRequest:
         """Say that its data was carried into the job's directories, or out of them."""
-        told = Carried(way=way, seconds=seconds)
+        told = Carried(way=way, seconds=seconds, cold_bytes=cold_bytes)
         return CarriedRequest(task=self.task, run_started_at=self.run_started_at, carried=told)
 
     def of_try(self, try_number: int) -> "Attempt":

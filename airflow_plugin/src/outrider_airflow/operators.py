@@ -82,7 +82,8 @@ class LocalExecutionEnvironmentOperator(ExecutionEnvironmentMixin):
             for name, size in (brought := data.bring()).items():
                 self.log.info("Input %s: %d bytes at %s", name, size, layout.input(name))
             if brought:
-                storage.carried(attempt.carried("in", time.monotonic() - began))
+                cold = sum(brought.values())
+                storage.carried(attempt.carried("in", time.monotonic() - began, cold_bytes=cold))
             ended = self._run_job(environment, attempt, layout, data, context)
             if ended.killed:
                 raise JobKilled(KILLED)

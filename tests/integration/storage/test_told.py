@@ -92,7 +92,7 @@ async def test_an_environment_tells_how_long_its_data_was_carried(platform: Plat
     asked = TokenRequest(task=report, run_started_at=MIDNIGHT)
     token = (await carry.give(platform.work, asked)).token
 
-    assert not (await carry.carried(platform.work, token, Carried(way="in", seconds=0.4))).revoked
+    assert not (await carry.carried(platform.work, token, Carried(way="in", seconds=0.4, cold_bytes=7))).revoked
     platform.later(seconds=5)
     told = CarriedRequest(task=report, run_started_at=MIDNIGHT, carried=Carried(way="out", seconds=2))
     assert not (await carry.carried_by_task(platform.work, told)).revoked
@@ -104,6 +104,7 @@ async def test_an_environment_tells_how_long_its_data_was_carried(platform: Plat
     assert staged is not None
     assert stored is not None
     assert (staged.seconds, stored.seconds, stored.at - staged.at) == (0.4, 2, timedelta(seconds=5))
+    assert (staged.cold_bytes, stored.cold_bytes) == (7, None)
     assert views["extract"].stored is None
 
 

@@ -103,7 +103,7 @@ def test_a_task_that_went_well_is_told_from_its_announcement_to_its_seal() -> No
         "report", version("report", "page"), asked_at=at(11), resolved_at=at(14), sealed_at=at(20), declared=READING,
         inputs={"rows": (read,)}, input_sizes={"rows": InputSize(files=2, bytes=2048)}, outcome="success",
         credentials=CredentialsView(given_at=at(15), expires_at=at(3615)),
-        staged=CarriedView(at=at(16), seconds=0.4), stored=CarriedView(at=at(19), seconds=95),
+        staged=CarriedView(at=at(16), seconds=0.4, cold_bytes=2048), stored=CarriedView(at=at(19), seconds=95),
     )  # fmt: skip
     waited = told("report", "waiting", "the seal of try 1 of ads/daily/extract", 11, 13.5)
 
@@ -118,7 +118,7 @@ def test_a_task_that_went_well_is_told_from_its_announcement_to_its_seal() -> No
         ("waited", "waited 3.0 s for the seal of try 1 of ads/daily/extract"),
         ("inputs", "inputs resolved: rows from ads/daily/extract/rows (g1, 2 files, 2.0 KiB)"),
         ("credentials", "given credentials, good until 2026-11-01T10:00:15Z"),
-        ("staged", "inputs staged in 0.4 s"),
+        ("staged", "inputs staged in 0.4 s, 2.0 KiB cold"),
         ("stored", "outputs stored in 1.6 min"),
         ("sealed", "sealed: page 2 files, 2.0 KiB"),
         ("ended", "try 1 ended: success after 11.0 s"),

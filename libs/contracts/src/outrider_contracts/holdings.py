@@ -69,6 +69,7 @@ class CarriedView(Model):
 
     at: Instant
     seconds: float
+    cold_bytes: int | None = Field(default=None, description="bytes that came from the store itself, not from a cache")
 
 
 class EnvironmentView(Model):

@@ -128,6 +128,11 @@ class Carried(Model):
 
     way: Literal["in", "out"]
     seconds: float = Field(ge=0, description="how long it took")
+    cold_bytes: int | None = Field(
+        default=None,
+        ge=0,
+        description="of what was carried in: bytes that came from the store itself, from no cache",
+    )
 
 
 class CarriedRequest(Model):

@@ -29,7 +29,7 @@ def bring(told: Instructions) -> str:
     began = time.monotonic()
     credentials = RenewedCredentials(environment.credentials, service.credentials)
     brought = stage_in(environment, open_store(environment.store, credentials), layout)
-    service.carried("in", time.monotonic() - began)
+    service.carried("in", time.monotonic() - began, cold_bytes=sum(brought.values()))
     for name, size in brought.items():
         print(f"input {name}: {size} bytes at {layout.input(name)}", flush=True)
     return f"brought {len(brought)} inputs, {sum(brought.values())} bytes"

@@ -46,10 +46,10 @@ class StorageService:
             return None
         return standing.reason or "revoked" if standing.revoked else None
 
-    def carried(self, way: Literal["in", "out"], seconds: float) -> None:
+    def carried(self, way: Literal["in", "out"], seconds: float, *, cold_bytes: int | None = None) -> None:
         """Have people told how long it took. That nobody hears it is no reason to end anything."""
         with suppress(Revoked, StoreUnavailable):
-            self._ask("carried", Standing, Carried(way=way, seconds=seconds))
+            self._ask("carried", Standing, Carried(way=way, seconds=seconds, cold_bytes=cold_bytes))
 
     def _patiently(self, what: str, kind: type[M]) -> M:
         ends, pause = time.monotonic() + self._within, 0.2

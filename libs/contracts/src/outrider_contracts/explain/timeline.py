@@ -83,7 +83,8 @@ def _environment(facts: TaskFacts, one: EnvironmentView) -> Iterator[Moment]:
     for kind, carried in (("staged", one.staged), ("stored", one.stored)):
         if carried is not None:
             what = "inputs staged" if kind == "staged" else "outputs stored"
-            text = f"{what} in {words.length(timedelta(seconds=carried.seconds))}"
+            cold = "" if carried.cold_bytes is None else f", {words.size(carried.cold_bytes)} cold"
+            text = f"{what} in {words.length(timedelta(seconds=carried.seconds))}{cold}"
             yield Moment(at=carried.at, kind=kind, text=text, **common)
     if one.sealed_at is not None:
         wrote = "; ".join(f"{v.output} {words.held(v.files or 0, v.bytes or 0)}" for v in one.versions) or "no outputs"

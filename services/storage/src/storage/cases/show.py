@@ -100,14 +100,14 @@ def _view(
         missing_inputs=attempt.missing_inputs,
         input_sizes={name: _size(parts, sizes) for name, parts in (attempt.inputs or {}).items()},
         credentials=CredentialsView(given_at=given, expires_at=until) if given and until else None,
-        staged=_carried(attempt.staged_at, attempt.staged_seconds),
+        staged=_carried(attempt.staged_at, attempt.staged_seconds, attempt.staged_cold_bytes),
         stored=_carried(attempt.stored_at, attempt.stored_seconds),
         versions=tuple(_version(one, attempt, one.path in current, held.get(one.path, ())) for one in listed),
     )  # fmt: skip
 
 
-def _carried(at: datetime | None, seconds: float | None) -> CarriedView | None:
-    return CarriedView(at=at, seconds=seconds) if at is not None and seconds is not None else None
+def _carried(at: datetime | None, seconds: float | None, cold: int | None = None) -> CarriedView | None:
+    return None if at is None or seconds is None else CarriedView(at=at, seconds=seconds, cold_bytes=cold)
 
 
 def _size(parts: Sequence[InputVersion], sizes: Mapping[str, tuple[int, int]]) -> InputSize:

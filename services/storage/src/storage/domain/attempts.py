@@ -59,6 +59,7 @@ class Attempt:
     credentials_until: datetime | None = None
     staged_at: datetime | None = None
     staged_seconds: float | None = None
+    staged_cold_bytes: int | None = None
     stored_at: datetime | None = None
     stored_seconds: float | None = None
 

@@ -15,7 +15,8 @@ _ROW = """
 SELECT place, generation, team, dag_id, run_id, task_id, map_index, run_started_at, try_number, run_after,
        logical_date, declaration::text AS declaration, state, outcome, epoch, failed_retention,
        inputs::text AS inputs, missing_inputs, announced_at, ready_at, ensured_at, sealed_at,
-       resolved_at, credentials_at, credentials_until, staged_at, staged_seconds, stored_at, stored_seconds
+       resolved_at, credentials_at, credentials_until, staged_at, staged_seconds,
+       staged_cold_bytes, stored_at, stored_seconds
 FROM storage.attempts
 """
 # neither within a place nor within a task is a number used twice: a re-created run may have the task's key with
@@ -51,8 +52,8 @@ WHERE a.state IN ('announced', 'ready') AND e.ended_at <= $1 AND (
 ORDER BY a.announced_at LIMIT $2
 """
 _CARRIED = {
-    "in": "UPDATE storage.attempts SET staged_at = $3, staged_seconds = $4 WHERE (place, generation) = ($1, $2)",
-    "out": "UPDATE storage.attempts SET stored_at = $3, stored_seconds = $4 WHERE (place, generation) = ($1, $2)",
+    "in": "UPDATE storage.attempts SET staged_at = $3, staged_seconds = $4, staged_cold_bytes = $5",
+    "out": "UPDATE storage.attempts SET stored_at = $3, stored_seconds = $4",
 }
 
 
@@ -183,8 +184,9 @@ async def set_credentials(connection: Connection, attempt: Attempt, given_at: da
 
 async def set_carried(connection: Connection, attempt: Attempt, carried: Carried, now: datetime) -> None:
     """The try's data was carried in or out; told again, the last word counts."""
-    statement = _CARRIED[carried.way]
-    await connection.execute(statement, attempt.place, attempt.generation, now, carried.seconds)
+    told = (carried.seconds, carried.cold_bytes) if carried.way == "in" else (carried.seconds,)
+    statement = f"{_CARRIED[carried.way]} WHERE (place, generation) = ($1, $2)"
+    await connection.execute(statement, attempt.place, attempt.generation, now, *told)
 
 
 async def set_sealed(connection: Connection, attempt: Attempt, outcome: str, now: datetime) -> None:
@@ -230,7 +232,7 @@ def attempt_of(row: Row, suffix: str = "") -> Attempt:
     """One row as a value; *suffix* names the text forms of the JSON columns."""
     names = ("place", "generation", "run_started_at", "try_number", "run_after", "logical_date", "state", "outcome",
              "epoch", "failed_retention", "announced_at", "ready_at", "ensured_at", "sealed_at", "resolved_at",
-             "credentials_at", "credentials_until", "staged_at", "staged_seconds", "stored_at",
+             "credentials_at", "credentials_until", "staged_at", "staged_seconds", "staged_cold_bytes", "stored_at",
              "stored_seconds")  # fmt: skip
     return Attempt(
         task=task_of(row),
