@@ -51,6 +51,22 @@ def is_ready(world: World, *teams: str) -> bool:
     return all(world.registry.statuses(team) and world.status(team).phase == "Ready" for team in teams)
 
 
+async def test_a_provisioner_that_was_added_sees_the_teams_that_are_there_at_once() -> None:
+    """Not when their time comes for a full look: a cluster, say, that was added to a platform at work."""
+    before = World()
+    async with working(before):
+        await before.hear(desired("ads"))
+        await until(lambda: is_ready(before, "ads"))
+    after = World(provisioners=(*before.provisioners, added := MemoryProvisioner("kubernetes")))
+    after.registry.rows = before.registry.rows
+
+    async with working(after):
+        await until(lambda: is_ready(after, "ads"))
+
+    assert added.applied == ["ads"]
+    assert before.provisioners[0].applied == ["ads"]
+
+
 async def test_what_is_stored_is_worked_on_at_once() -> None:
     world = World()
     async with working(world):

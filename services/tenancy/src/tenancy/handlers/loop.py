@@ -14,6 +14,7 @@ async def work(registry: Registry, reconciler: Reconciler) -> None:
     """Run until cancelled. A team in flight is not started again; another replica's teams are left to it."""
     in_flight: dict[str, asyncio.Task[None]] = {}
     waking: asyncio.Task[None] | None = None
+    await reconciler.begin()
     try:
         while True:
             for team in await registry.due(datetime.now(UTC)):

@@ -28,6 +28,14 @@ class Reconciler:
     def __init__(self, registry: Registry, provisioners: Sequence[Provisioner]) -> None:
         self._registry, self._provisioners = registry, provisioners
 
+    async def begin(self) -> None:
+        """Have teams looked at that a provisioner has never done with: it may have been added since."""
+        names = {provisioner.name for provisioner in self._provisioners}
+        async with self._registry.transaction() as ledger:
+            for team in [row.team for row in await ledger.all() if not row.orphaned and names - row.applied.keys()]:
+                if record := await ledger.get(team):
+                    await ledger.put(replace(record, due_at=datetime.now(UTC)))
+
     async def look_at(self, team: str) -> None:
         """Ask the provisioners that are behind (all of them when a full look is due). Single flight per team."""
         async with self._registry.hold(team) as mine:
