@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from tenancy.adapters.memory import MemoryProvisioner
 from tenancy.domain.teams import Wanted
@@ -56,7 +57,7 @@ async def test_a_provisioner_that_was_added_sees_the_teams_that_are_there_at_onc
     before = World()
     async with working(before):
         await before.hear(desired("ads"))
-        await until(lambda: is_ready(before, "ads"))
+        await until(lambda: is_ready(before, "ads") and before.registry.rows["ads"].due_at > datetime.now(UTC))
     after = World(provisioners=(*before.provisioners, added := MemoryProvisioner("kubernetes")))
     after.registry.rows = before.registry.rows
 
