@@ -45,9 +45,9 @@ class AirflowUser:
         self._client.close()
 
     def knows(self, dag_id: str) -> bool:
-        """Whether the DAG has been parsed."""
+        """Whether the DAG has been parsed, and its file is not gone since."""
         answer = self._client.get(f"/api/v2/dags/{quote(dag_id, safe='')}")
-        return answer.status_code == 200
+        return answer.status_code == 200 and not answer.json()["is_stale"]
 
     def import_errors(self) -> list[str]:
         """What Airflow says of DAG files it could not read."""
