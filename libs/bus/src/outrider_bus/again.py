@@ -71,7 +71,7 @@ async def handle_again(
 
 
 async def _attempt(group: Group, heard: Heard[Event], database: PostgresDatabase, *, scope: str) -> Outcome:
-    key = (heard.origin.topic, heard.envelope.id)
+    key = inbox.key_of(heard)
 
     @asynccontextmanager
     async def transaction() -> AsyncIterator[Tx]:
@@ -160,7 +160,7 @@ class Attempt:
             async with self.database.begin() as tx:
                 by_key: dict[tuple[str, str], int] = {}
                 for place, heard in facts.items():
-                    by_key.setdefault((heard.origin.topic, heard.envelope.id), place)
+                    by_key.setdefault(inbox.key_of(heard), place)
                 new = await inbox.take(tx.connection, self.scope, by_key)
                 fresh = {place: facts[place] for key, place in by_key.items() if key in new}
                 if fresh:

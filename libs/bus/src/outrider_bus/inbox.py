@@ -35,11 +35,16 @@ class AlreadyDone(Exception):
     """The inbox knows this record: there is nothing to do."""
 
 
+def key_of(heard: Heard[Event]) -> tuple[str, str]:
+    """A fact's entry: its topic and id."""
+    return (heard.origin.topic, heard.envelope.id)
+
+
 def key(record: RawRecord, heard: Heard[Event] | None) -> tuple[str, str]:
-    """A record's entry: topic and the fact's id; the place where it has no readable one. A topic that was made anew
-    begins anew with its offsets, but not in time."""
+    """A record's entry: its fact's; the place where it can't be read. A topic that was made anew begins anew with its
+    offsets, but not in time."""
     if heard:
-        return (record.topic, heard.envelope.id)
+        return key_of(heard)
     return (record.topic, f"@{record.partition}/{record.offset}@{round(record.timestamp.timestamp() * 1000)}")
 
 
