@@ -178,7 +178,7 @@ class PostgresNotebook:
         values = (reading, after.since, after.page, after.began_at, before.since, before.page)
         if await connection.fetchval(_MOVE, *values) is None:
             raise StaleEpochError(f"the cursor of {reading} was moved by another sweep")
-        if not after.page:
+        if reading == "tasks" and not after.page:  # once a round
             await connection.execute(_FORGET_ENDS, self._keep_ends)
             await connection.execute("DELETE FROM sweep.runs WHERE ended_at < now() - $1::interval", self._remember)
 
