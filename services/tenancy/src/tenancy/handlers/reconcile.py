@@ -32,7 +32,9 @@ class Reconciler:
         """Have teams looked at that a provisioner has never done with: it may have been added since."""
         names = {provisioner.name for provisioner in self._provisioners}
         async with self._registry.transaction() as ledger:
-            for team in [row.team for row in await ledger.all() if not row.orphaned and names - row.applied.keys()]:
+            teams = [row.team for row in await ledger.all() if not row.orphaned and names - row.applied.keys()]
+        for team in teams:  # each by itself: who hears a document locks its team first, then all
+            async with self._registry.transaction() as ledger:
                 if record := await ledger.get(team):
                     await ledger.put(replace(record, due_at=datetime.now(UTC)))
 
