@@ -51,10 +51,11 @@ WHERE a.state IN ('announced', 'ready') AND e.ended_at <= $1 AND (
                       OR r.run_started_at = a.run_started_at AND r.finished_at IS NOT NULL)))
 ORDER BY a.announced_at LIMIT $2
 """
-_CARRIED = {
-    "in": "UPDATE storage.attempts SET staged_at = $3, staged_seconds = $4, staged_cold_bytes = $5",
-    "out": "UPDATE storage.attempts SET stored_at = $3, stored_seconds = $4",
-}
+_STAGED = """
+UPDATE storage.attempts SET staged_at = $3, staged_seconds = $4, staged_cold_bytes = $5
+WHERE (place, generation) = ($1, $2)
+"""
+_STORED = "UPDATE storage.attempts SET stored_at = $3, stored_seconds = $4 WHERE (place, generation) = ($1, $2)"
 
 
 async def lock(connection: Connection, place: str) -> None:
@@ -184,9 +185,11 @@ async def set_credentials(connection: Connection, attempt: Attempt, given_at: da
 
 async def set_carried(connection: Connection, attempt: Attempt, carried: Carried, now: datetime) -> None:
     """The try's data was carried in or out; told again, the last word counts."""
-    told = (carried.seconds, carried.cold_bytes) if carried.way == "in" else (carried.seconds,)
-    statement = f"{_CARRIED[carried.way]} WHERE (place, generation) = ($1, $2)"
-    await connection.execute(statement, attempt.place, attempt.generation, now, *told)
+    told = (attempt.place, attempt.generation, now, carried.seconds)
+    if carried.way == "in":
+        await connection.execute(_STAGED, *told, carried.cold_bytes)
+    else:
+        await connection.execute(_STORED, *told)
 
 
 async def set_sealed(connection: Connection, attempt: Attempt, outcome: str, now: datetime) -> None:
