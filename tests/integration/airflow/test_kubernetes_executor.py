@@ -118,7 +118,7 @@ class Executor:
 
 @pytest.fixture
 def executor(riding: Riding, kubernetes_node: RunningKubernetes, start: Start, tmp_path: Path) -> Iterator[Executor]:
-    if sys.version_info[:2] != (3, 11):
+    if sys.version_info[:2] != (3, 11) and not os.environ.get("CI"):
         pytest.skip("the pods' image has Python 3.11, and Airflow's packages here are for another")
     for name in (HOME, *(DerivedNames(team).namespace for team in TEAMS)):
         have_namespace(kubernetes_node, name, {})
