@@ -7,10 +7,12 @@ import asyncio
 import ctypes
 import os
 import struct
+import time
 
 EFFECT_SECONDS = 0.005
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
+_CLOCK = (time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
 _ONCE = struct.pack("4q", 0, 0, 0, int(EFFECT_SECONDS * 1e9))
 """struct itimerspec: no repetition, seconds and nanoseconds until it ends."""
 
@@ -24,7 +26,7 @@ class Effects:
 
     async def one(self) -> None:
         """Wait for one. Raises OSError."""
-        timer = self._idle.pop() if self._idle else _checked(_LIBC.timerfd_create(1, os.O_NONBLOCK | os.O_CLOEXEC))
+        timer = self._idle.pop() if self._idle else _checked(_LIBC.timerfd_create(*_CLOCK))
         ended = self._loop.create_future()
         self._loop.add_reader(timer, ended.set_result, None)
         _checked(_LIBC.timerfd_settime(timer, 0, _ONCE, None))
