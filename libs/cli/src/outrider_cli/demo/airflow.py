@@ -9,6 +9,9 @@ from urllib.parse import quote
 import httpx
 
 ENDED = frozenset({"success", "failed"})
+ATTEMPTS = 4
+"""Airflow answers 500 where its request and its scheduler lock crosswise and PostgreSQL ends the request's
+transaction. Nothing has happened then."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,9 @@ class AirflowUser:
         return f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}"
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        answer = self._client.request(method, path, json=body)
+        for _ in range(ATTEMPTS):
+            answer = self._client.request(method, path, json=body)
+            if answer.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
+                break
         answer.raise_for_status()
         return dict(answer.json()) if answer.content else {}
