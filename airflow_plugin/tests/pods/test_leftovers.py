@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from kubernetes.client import V1ObjectMeta, V1Pod, V1PodStatus
-from outrider_airflow.pod.leftovers import Tried, in_question, is_over, tried
+from outrider_airflow.pod.leftovers import Tried, in_question, is_over, left_over, tried
 from outrider_airflow.pod.plan import RUN_STARTED_AT, TASK, TRY
 from outrider_contracts.holdings import Environments, EnvironmentView
 from outrider_contracts.keys import TaskKey
@@ -56,3 +56,16 @@ def test_a_try_is_over_once_it_is_sealed() -> None:
     assert is_over(Tried(WORK, 1, START), held())
     for other in ({"state": "ready"}, {"try_number": 2}, {"task": OTHER}, {"run_started_at": datetime.now(UTC)}):
         assert not is_over(Tried(WORK, 1, START), held(**other))
+
+
+def test_a_task_asks_about_a_few_and_gets_those_whose_try_is_over() -> None:
+    asked: list[TaskKey] = []
+
+    def environments_of(task: TaskKey) -> Environments:
+        asked.append(task)
+        return held() if len(asked) % 2 else held(state="ready")
+
+    found = list(left_over([pod(OURS) for _ in range(30)], OTHER, environments_of, LATER))
+
+    assert asked == [WORK] * 10
+    assert [one for _, one in found] == [Tried(WORK, 1, START)] * 5

@@ -1,6 +1,6 @@
 """Pods that nobody looks after any more: their try is over and its worker is lost, or its deferral came too late."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +13,8 @@ from outrider_airflow.pod.plan import RUN_STARTED_AT, TASK, TRY
 _OVER = ("Succeeded", "Failed")
 _YOUNG = timedelta(minutes=10)
 """A pod that works is nearly always looked after: no task asks about those that began just now."""
+_ASKED_ABOUT = 10
+"""Pods that one task asks about."""
 
 
 @dataclass(frozen=True)
@@ -58,3 +60,12 @@ def in_question(pods: Iterable[Any], own: TaskKey, now: datetime) -> list[tuple[
         and (pod.status.phase in _OVER or now - pod.metadata.creation_timestamp > _YOUNG)
     ]
     return sorted(found, key=lambda each: (each[0].status.phase not in _OVER, each[0].metadata.creation_timestamp))
+
+
+def left_over(
+    pods: Iterable[Any], own: TaskKey, environments_of: Callable[[TaskKey], Environments], now: datetime
+) -> Iterator[tuple[Any, Tried]]:
+    """Pods of other tasks whose try is over, of a few in question; each is asked about when its turn comes."""
+    for pod, one in in_question(pods, own, now)[:_ASKED_ABOUT]:
+        if is_over(one, environments_of(one.task)):
+            yield pod, one

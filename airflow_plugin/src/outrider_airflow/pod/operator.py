@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar, NoReturn
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
@@ -31,7 +31,7 @@ from outrider_airflow.mixin import ExecutionEnvironmentMixin
 from outrider_airflow.parameters import job_params
 from outrider_airflow.pod import spec
 from outrider_airflow.pod.given import Given, given
-from outrider_airflow.pod.leftovers import in_question, is_over
+from outrider_airflow.pod.leftovers import left_over
 from outrider_airflow.pod.manager import EnvironmentPodManager
 from outrider_airflow.pod.offline import NoCluster, sketch
 from outrider_airflow.pod.outcome import error_of, in_the_stagers_words, judged, not_started
@@ -45,8 +45,6 @@ _TRY = "outrider_try"
 _KILL_GRACE_SECONDS = 30
 _LAST_LINES = 10
 _BEST_EFFORT_SECONDS = 2.0
-_LOOKED_AFTER = 10
-"""Pods that one task asks about."""
 
 
 class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOperator):
@@ -334,12 +332,12 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
             if not namespace:
                 return
             chosen = self.client.list_namespaced_pod(namespace, label_selector="kubernetes_pod_operator=True").items
-            for pod, one in in_question(chosen, own, datetime.now(UTC))[:_LOOKED_AFTER]:
-                if is_over(one, storage.environments(one.task, within=_BEST_EFFORT_SECONDS)):
-                    self.log.info(
-                        "Deleting pod %s: try %d of %s is over", pod.metadata.name, one.try_number, one.task.label
-                    )
-                    self.pod_manager.delete_pod(pod)
+            environments_of = partial(storage.environments, within=_BEST_EFFORT_SECONDS)
+            for pod, one in left_over(chosen, own, environments_of, datetime.now(UTC)):
+                self.log.info(
+                    "Deleting pod %s: try %d of %s is over", pod.metadata.name, one.try_number, one.task.label
+                )
+                self.pod_manager.delete_pod(pod)
         except (ApiException, HTTPError, AirflowException) as error:
             self.log.warning("What lost tries left could not be cleared now: %s", error)
 
