@@ -185,3 +185,40 @@ def test_what_a_quota_can_not_hold_is_refused_before_anything_is_made(spark: Spa
     assert "2 × executor 0.94Gi" in refused.error
     assert "Fix: fewer or smaller executors" in refused.error
     assert left(spark.cluster) == []
+
+
+def test_what_a_lost_driver_left_takes_no_room_from_the_next(spark: SparkCrew) -> None:
+    """Its executor goes on using the quota until it is gone, which takes a while: this one does not heed the signal."""
+    flight = spark.flight("add")
+    assert flight.run("make").state == "success"
+    deaf = {
+        "name": "executor", "image": spark.cluster.job_image, "imagePullPolicy": "Never",
+        "command": ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }  # fmt: skip
+    secure = {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}}
+    spec = {"containers": [deaf], "securityContext": secure}
+
+    async def hinder(api: k8s.client.ApiClient) -> None:
+        core = k8s.client.CoreV1Api(api)
+        labels = {"spark-app-selector": "outrider-lost", "spark-role": "executor"}
+        await core.create_namespaced_pod(NAMESPACE, made("lost", labels, spec=spec))
+        quota = made("snug", spec={"hard": {"pods": "3"}})
+        await core.create_namespaced_resource_quota(NAMESPACE, quota)
+
+    async def counted(api: k8s.client.ApiClient) -> bool:
+        quota = await k8s.client.CoreV1Api(api).read_namespaced_resource_quota("snug", NAMESPACE)
+        return (quota.status.used or {}).get("pods") == "1"
+
+    async def give_way(api: k8s.client.ApiClient) -> None:
+        await k8s.client.CoreV1Api(api).delete_namespaced_resource_quota("snug", NAMESPACE)
+
+    asked(spark.cluster, hinder)
+    try:
+        until(lambda: left(spark.cluster) == ["Running"], "the lost executor does not run")
+        until(lambda: asked(spark.cluster, counted), "the quota is not counted")
+        ended = flight.run("add")
+    finally:
+        asked(spark.cluster, give_way)
+
+    assert ended.state == "success", ended.log

@@ -1,6 +1,7 @@
 """The operator that runs a Spark application in its team's pods: the job's container drives, executors come and go."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -27,6 +28,9 @@ from outrider_airflow.spark.sizes import Sizes
 _CLEAR_SECONDS = 20.0
 _KILLED_SECONDS = 1.0
 """Whoever is killed has little time; what is left then goes with the driver's pod."""
+_COUNTED_SECONDS = 10.0
+"""Kubernetes counts a quota anew a moment after something is gone."""
+_PAUSE_SECONDS = 0.5
 
 
 class SparkExecutionEnvironmentOperator(ExecutionEnvironmentOperator):
@@ -107,8 +111,8 @@ class SparkExecutionEnvironmentOperator(ExecutionEnvironmentOperator):
 
     def get_or_create_pod(self, pod_request_obj: V1Pod, context: Context) -> V1Pod:
         """Clear what lost drivers left, and create the pod where all of the application fits into the quota."""
-        self._reap(pod_request_obj.metadata.namespace)
-        self._require_room(pod_request_obj)
+        reaped = self._reap(pod_request_obj.metadata.namespace)
+        self._require_room(pod_request_obj, within=_COUNTED_SECONDS if reaped else 0)
         return super().get_or_create_pod(pod_request_obj, context)
 
     def cleanup(
@@ -170,8 +174,23 @@ class SparkExecutionEnvironmentOperator(ExecutionEnvironmentOperator):
         own = self._team and pod["metadata"]["namespace"] == DerivedNames(self._team).namespace
         return JOB_ACCOUNT if own else None
 
-    def _require_room(self, pod: V1Pod) -> None:
-        """Raises NoRoom or NoRoomNow. A quota that counts some kinds of pods only is left to Kubernetes."""
+    def _require_room(self, pod: V1Pod, *, within: float) -> None:
+        """Raises NoRoom, or NoRoomNow where there is none *within* seconds."""
+        ends = time.monotonic() + within
+        while missing := self._missing(pod):
+            lines = "; ".join(one.line for one in missing)
+            what = f"driver and {self.sizes.executors} executors have no room in namespace {pod.metadata.namespace}: "
+            if any(one.for_ever for one in missing):
+                raise NoRoom(
+                    f"{what}{lines}. Fix: fewer or smaller executors (executors=, executor_memory=, executor_cores=), "
+                    "or a larger spec.kubernetes.quota in the team's document"
+                )
+            if time.monotonic() >= ends:
+                raise NoRoomNow(f"{what}{lines}. Fix: retries=, so that it is tried again when others have ended")
+            time.sleep(_PAUSE_SECONDS)
+
+    def _missing(self, pod: V1Pod) -> list[room.Shortage]:
+        """What the namespace lacks. A quota that counts some kinds of pods only is left to Kubernetes."""
         namespace = pod.metadata.namespace
         quotas = [
             room.Quota(one.metadata.name, (one.status.hard or {}), (one.status.used or {}))
@@ -179,7 +198,7 @@ class SparkExecutionEnvironmentOperator(ExecutionEnvironmentOperator):
             if one.status and not (one.spec.scopes or one.spec.scope_selector)
         ]
         if not quotas:
-            return
+            return []
         limits = [
             self.client.api_client.sanitize_for_serialization(limit)
             for one in self.client.list_namespaced_limit_range(namespace).items
@@ -188,26 +207,20 @@ class SparkExecutionEnvironmentOperator(ExecutionEnvironmentOperator):
         ]
         driver = room.pod_needs(PodGenerator.serialize_pod(pod), limits)
         executor = room.pod_needs(pods.sized(self._template, self.sizes.executor_resources), limits)
-        missing = room.shortages(quotas, driver, executor, self.sizes.executors)
-        if missing:
-            lines = "; ".join(one.line for one in missing)
-            what = f"driver and {self.sizes.executors} executors have no room in namespace {namespace}: {lines}"
-            if any(one.for_ever for one in missing):
-                raise NoRoom(
-                    f"{what}. Fix: fewer or smaller executors (executors=, executor_memory=, executor_cores=), "
-                    "or a larger spec.kubernetes.quota in the team's document"
-                )
-            raise NoRoomNow(f"{what}. Fix: retries=, so that it is tried again when others have ended")
+        return room.shortages(quotas, driver, executor, self.sizes.executors)
 
-    def _reap(self, namespace: str) -> None:
-        """Clear what is left of applications whose driver ended while nobody was there to clear up."""
+    def _reap(self, namespace: str) -> bool:
+        """Clear what is left of applications whose driver ended while nobody was there to clear up; whether any was."""
+        lost: frozenset[str] = frozenset()
         try:
             leftovers = Leftovers(self.client, namespace)
-            for application in sorted(leftovers.lost()):
+            lost = leftovers.lost()
+            for application in sorted(lost):
                 self.log.info("Clearing what Spark application %s left", application)
-                leftovers.clear(application, within=0)
+                leftovers.clear(application, within=_CLEAR_SECONDS)
         except (ApiException, HTTPError) as error:
             self.log.warning("What lost Spark drivers left could not be looked for: %s", error)
+        return bool(lost)
 
     def _clear(self, pod: V1Pod, *, within: float) -> None:
         try:
