@@ -9,12 +9,12 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from outrider_bus import MIGRATIONS
-from outrider_bus.again import Outcome
 from outrider_bus.bus import Bus
 from outrider_bus.database import SESSION
+from outrider_bus.handling.again import Outcome
 from outrider_bus.kafka import KafkaAddress
-from outrider_bus.polling import raw
 from outrider_bus.ports import Hearing
+from outrider_bus.reading.polling import raw
 from outrider_bus.records import RawHeaders
 from outrider_bus.timing import Timing
 from outrider_contracts.envelope import encode

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 import pytest
-from outrider_bus.again import Outcome
+from outrider_bus.handling.again import Outcome
 from outrider_bus.ports import Begin, Heard, Hearing, LaneHandler, NeverAgain, RefusedError, Tx, UnavailableError
 from outrider_bus.records import RawHeaders
 from outrider_contracts.airflow import AssetUpdated, RunFinished

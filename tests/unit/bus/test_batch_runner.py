@@ -8,13 +8,14 @@ from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
-from outrider_bus import batches, inbox
-from outrider_bus.assignment import WINDOW, Assignment
-from outrider_bus.batches import BatchRunner, Job
+from outrider_bus import inbox
 from outrider_bus.counters import Counters
-from outrider_bus.parkinglot import ParkingLot
-from outrider_bus.patience import attempt
+from outrider_bus.handling import batches
+from outrider_bus.handling.batches import BatchRunner, Job
+from outrider_bus.handling.parkinglot import ParkingLot
+from outrider_bus.handling.patience import attempt
 from outrider_bus.ports import StaleEpochError, UnavailableError
+from outrider_bus.reading.assignment import WINDOW, Assignment
 from outrider_bus.records import RawRecord
 from outrider_bus.timing import Timing
 

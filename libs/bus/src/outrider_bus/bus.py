@@ -10,23 +10,23 @@ from aiokafka.errors import KafkaError
 from outrider_contracts import topics as registry
 from outrider_contracts.event import Event
 
-from outrider_bus.again import Outcome, handle_again
-from outrider_bus.batches import BatchRunner, BatchTx
 from outrider_bus.counters import Counters
 from outrider_bus.database import PostgresDatabase
 from outrider_bus.groups import Group
+from outrider_bus.handling.again import Outcome, handle_again
+from outrider_bus.handling.batches import BatchRunner, BatchTx
+from outrider_bus.handling.lanes import KeyLanes
+from outrider_bus.handling.shifts import LaneRunner
 from outrider_bus.health import Health
 from outrider_bus.kafka import KafkaAddress, make_shell
-from outrider_bus.lanes import KeyLanes
-from outrider_bus.operations import Operations
+from outrider_bus.operators.operations import Operations
+from outrider_bus.operators.redrive import DeadLetters
 from outrider_bus.ports import BatchHandler, Lane, LaneHandler, NeverAgain
+from outrider_bus.reading.runner import Runner
+from outrider_bus.reading.subscription import Subscription
 from outrider_bus.records import Decoder, RawRecord, cloud_event
-from outrider_bus.redrive import DeadLetters
-from outrider_bus.relay import Relay
-from outrider_bus.replays import Replays
-from outrider_bus.runner import Runner
-from outrider_bus.shifts import LaneRunner
-from outrider_bus.subscription import Subscription
+from outrider_bus.replay.replays import Replays
+from outrider_bus.saying.relay import Relay
 from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()

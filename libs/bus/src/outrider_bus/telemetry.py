@@ -20,7 +20,7 @@ from outrider_bus.inbox import AlreadyDone
 from outrider_bus.ports import Heard, RefusedError
 
 if TYPE_CHECKING:
-    from outrider_bus.outgoing import OutboxRow
+    from outrider_bus.saying.outgoing import OutboxRow
 
 _W3C = TraceContextTextMapPropagator()
 _tracer: Tracer | None = None

@@ -10,8 +10,8 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import ConsumerStoppedError
 
-from outrider_bus import forgiving
-from outrider_bus.assignment import Assignment
+from outrider_bus.reading import forgiving
+from outrider_bus.reading.assignment import Assignment
 from outrider_bus.records import RawRecord
 from outrider_bus.timing import Timing, backoff
 

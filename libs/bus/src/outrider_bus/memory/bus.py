@@ -12,13 +12,13 @@ from outrider_contracts import topics as registry
 from outrider_contracts.envelope import encode
 from outrider_contracts.event import Event
 
-from outrider_bus.again import Outcome
+from outrider_bus.handling.again import Outcome
 from outrider_bus.health import Health
-from outrider_bus.memory_database import MemoryDatabase
-from outrider_bus.memory_groups import BatchGroup, Group, LaneGroup
-from outrider_bus.outgoing import OutboxRow
+from outrider_bus.memory.database import MemoryDatabase
+from outrider_bus.memory.groups import BatchGroup, Group, LaneGroup
 from outrider_bus.ports import BatchHandler, Lane, LaneHandler, NeverAgain
 from outrider_bus.records import Decoder, RawHeaders, RawRecord, cloud_event
+from outrider_bus.saying.outgoing import OutboxRow
 
 
 class MemoryBus:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import asyncpg
 
-from outrider_bus.outgoing import OutboxRow
 from outrider_bus.ports import Connection
 from outrider_bus.records import unpack_headers
+from outrider_bus.saying.outgoing import OutboxRow
 
 _OLDEST = "SELECT * FROM bus.outbox WHERE stuck IS NULL ORDER BY seq LIMIT $2"
 _OLDEST_WITHOUT = """
@@ -46,12 +46,12 @@ _CHOSEN = "WHERE seq = ANY ($1::bigint[]) AND stuck IS NOT NULL RETURNING topic,
 _RETRY = f"UPDATE bus.outbox SET stuck = NULL {_CHOSEN}"  # noqa: S608 - nothing from outside
 _DISCARD = f"DELETE FROM bus.outbox {_CHOSEN}"  # noqa: S608
 _WAKE = "SELECT pg_notify('bus_outbox', '')"
-_TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('outrider_bus.relay', 0))"
+_TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('outrider_bus.saying.relay', 0))"
 _END_FROZEN = """
 SELECT pg_terminate_backend(holder.pid)
 FROM pg_locks JOIN pg_stat_activity AS holder USING (pid)
 WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND (classid::bigint << 32) | objid::bigint = hashtextextended('outrider_bus.relay', 0)
+  AND (classid::bigint << 32) | objid::bigint = hashtextextended('outrider_bus.saying.relay', 0)
   AND holder.state_change < now() - $1::interval
 """
 

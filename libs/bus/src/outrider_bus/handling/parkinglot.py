@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 import structlog
 from aiokafka import TopicPartition
 
-from outrider_bus import parking
 from outrider_bus.counters import Counters
 from outrider_bus.database import PostgresDatabase
 from outrider_bus.deadletters import Why
-from outrider_bus.parking import Parked
-from outrider_bus.patience import attempt, spell
+from outrider_bus.handling import parking
+from outrider_bus.handling.parking import Parked
+from outrider_bus.handling.patience import attempt, spell
 from outrider_bus.ports import StaleEpochError
 from outrider_bus.records import RawRecord
 from outrider_bus.timing import Timing

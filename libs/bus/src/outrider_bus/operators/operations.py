@@ -11,12 +11,14 @@ from outrider_contracts.names import PLATFORM
 from outrider_contracts.tenants import AuditRecorded
 from outrider_contracts.topics import team_concerned
 
-from outrider_bus import inbox, outbox, parking
+from outrider_bus import inbox
 from outrider_bus.database import PostgresDatabase
 from outrider_bus.deadletters import Why, dead_letter
 from outrider_bus.groups import Group
+from outrider_bus.handling import parking
 from outrider_bus.ports import Connection
 from outrider_bus.records import RawRecord, read
+from outrider_bus.saying import outbox
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,13 @@ import structlog
 from outrider_contracts.envelope import UndecodableError
 from outrider_contracts.event import Event
 
-from outrider_bus import inbox, parking, telemetry
-from outrider_bus.assignment import Assignment
+from outrider_bus import inbox, telemetry
 from outrider_bus.counters import Counters
 from outrider_bus.database import OutboxTx, PostgresDatabase
 from outrider_bus.deadletters import Why, dead_letter
+from outrider_bus.handling import parking
 from outrider_bus.ports import Heard, Lane, LaneHandler, RefusedError, StaleEpochError, Tx
+from outrider_bus.reading.assignment import Assignment
 from outrider_bus.records import Decoder, RawRecord, read
 
 _LOG = structlog.get_logger()

@@ -17,11 +17,11 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from outrider_bus.assignment import Assignment, Lag
 from outrider_bus.counters import Counters
-from outrider_bus.polling import ConsumerBroken, Poller
-from outrider_bus.retention import removed_unread
-from outrider_bus.runner import Runner
+from outrider_bus.reading.assignment import Assignment, Lag
+from outrider_bus.reading.polling import ConsumerBroken, Poller
+from outrider_bus.reading.retention import removed_unread
+from outrider_bus.reading.runner import Runner
 from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()
