@@ -13,7 +13,6 @@ from outrider_contracts.event import Event
 from outrider_bus.counters import Counters
 from outrider_bus.database import PostgresDatabase
 from outrider_bus.groups import Group
-from outrider_bus.handling.again import Outcome, handle_again
 from outrider_bus.handling.batches import BatchRunner, BatchTx
 from outrider_bus.handling.lanes import KeyLanes
 from outrider_bus.handling.shifts import LaneRunner
@@ -24,7 +23,7 @@ from outrider_bus.operators.redrive import DeadLetters
 from outrider_bus.ports import BatchHandler, Lane, LaneHandler, NeverAgain
 from outrider_bus.reading.runner import Runner
 from outrider_bus.reading.subscription import Subscription
-from outrider_bus.records import Decoder, RawRecord, cloud_event
+from outrider_bus.records import Decoder, cloud_event
 from outrider_bus.replay.replays import Replays
 from outrider_bus.saying.relay import Relay
 from outrider_bus.timing import Timing, backoff
@@ -110,13 +109,6 @@ class Bus:
     def groups(self) -> Mapping[str, Group]:
         """What this service hears, by consumer group."""
         return self._groups
-
-    async def handle_again(self, group: str, record: RawRecord, *, scope: str) -> Outcome:
-        """Give *record* to the handlers of *group* once more, under inbox *scope* (the group's own: its name).
-
-        Raises UnavailableError; trying again is harmless.
-        """
-        return await handle_again(self._groups[group], record, self.database, scope=scope)
 
     async def start(self) -> None:
         """Start relay and subscriptions; returns once partitions are assigned, and waits for a Kafka that is away."""
