@@ -103,10 +103,6 @@ class Group:
             if not queue:
                 del self.sick[lane]
 
-    def parked(self) -> dict[str, list[RawRecord]]:
-        """Records of sick lanes."""
-        return {lane: [record for record, _ in queue] for lane, queue in self.sick.items()}
-
     def _queue(self, lane: str, record: RawRecord) -> None:
         if record not in [parked for parked, _ in self.sick[lane]]:
             self.sick[lane].append((record, 0))

@@ -26,7 +26,6 @@ class Outgoing:
 
     def __init__(self, source: str, cause: Heard[Event] | None = None) -> None:
         self.rows: list[OutboxRow] = []
-        self.events: list[Event] = []
         self._source = source
         self._cause = cause
 
@@ -37,7 +36,6 @@ class Outgoing:
         for event in events:
             trace = telemetry.said(event, parent or run_traceparent(event.traced_run()))
             record = encode(event, source=self._source, causationid=causation, traceparent=trace)
-            self.events.append(event)
             for topic in [record.topic, *([topics.team_events(event.team_id())] if team_copies else [])]:
                 self.put(OutboxRow(topic, record.id, record.key.encode(), record.value, record.headers))
 
