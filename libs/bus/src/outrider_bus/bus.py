@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import asyncpg
@@ -16,7 +17,6 @@ from outrider_bus.groups import Group
 from outrider_bus.handling.batches import BatchRunner, BatchTx
 from outrider_bus.handling.lanes import KeyLanes
 from outrider_bus.handling.shifts import LaneRunner
-from outrider_bus.health import Health
 from outrider_bus.kafka import KafkaAddress, make_shell
 from outrider_bus.operators.operations import Operations
 from outrider_bus.operators.redrive import DeadLetters
@@ -31,6 +31,18 @@ from outrider_bus.timing import Timing, backoff
 _LOG = structlog.get_logger()
 _STALLED_SECONDS = 60.0
 _ANYTHING: NeverAgain = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Health:
+    """`ready`: every group has its partitions and gets on with them. `alive`: polling goes on and no worker broke.
+
+    `detail`: per group.
+    """
+
+    ready: bool
+    alive: bool
+    detail: dict[str, object] = field(default_factory=dict)
 
 
 class Bus:
