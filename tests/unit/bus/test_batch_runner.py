@@ -146,10 +146,7 @@ async def test_a_cancellation_out_of_a_handler_is_its_records_failure_and_one_of
 
 
 async def test_of_many_sick_lanes_those_are_tended_that_have_waited_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    lot = ParkingLot(
-        cast("Any", None), [], Counters("g"), Timing(), retry=cast("Any", None), give_up=cast("Any", None),
-        ours=lambda: True,
-    )  # fmt: skip
+    lot = ParkingLot(cast("Any", SimpleNamespace(database=None, counters=Counters("g"))), Assignment(()), Timing())
     lot.sick = {f"lane {number}" for number in range(50)}
     tended: list[str] = []
 
@@ -181,10 +178,9 @@ async def test_nothing_is_parked_behind_the_back_of_a_partitions_new_owner() -> 
         async def __aexit__(self, *_: object) -> None:
             """Rolls back."""
 
-    lot = ParkingLot(
-        cast("Any", Database()), [], Counters("g"), Timing(), retry=cast("Any", None), give_up=cast("Any", None),
-        ours=lambda: False,
-    )  # fmt: skip
+    work, assignment = SimpleNamespace(database=Database(), counters=Counters("g")), Assignment(())
+    assignment.active = False
+    lot = ParkingLot(cast("Any", work), assignment, Timing())
 
     with pytest.raises(StaleEpochError):
         await lot.park("lane", record(1), ValueError("bad"))

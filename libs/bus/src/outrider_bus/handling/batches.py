@@ -181,10 +181,7 @@ class BatchRunner:
 
     async def _run(self, assignment: Assignment) -> None:
         work = self._work
-        lot = ParkingLot(
-            work.database, assignment.partitions, work.counters, self._timing,
-            retry=lambda parked: work.retry(parked, assignment), give_up=work.give_up, ours=lambda: assignment.active,
-        )  # fmt: skip
+        lot = ParkingLot(work, assignment, self._timing)
         ours = await self._surely(lot.learn, assignment)
         while ours and assignment.active:
             until_due = await lot.tend_due()

@@ -54,7 +54,7 @@ class KeyLanes:
     async def handle(self, job: "Job", assignment: Assignment, *, parked: int | None = None) -> None:
         """Handle one record; its inbox row and its way out of the parking lot are in the handler's transaction."""
         if job.heard is None:
-            await self.give_up(job, job.why, parked=parked)
+            await self._give_up(job, job.why, parked=parked)
             return
 
         def begin() -> AbstractAsyncContextManager[Tx]:
@@ -70,7 +70,7 @@ class KeyLanes:
         if parked is not None:  # a handler that wanted no transaction, or one whose work was done before
             await self._drop(parked)
 
-    async def give_up(self, job: "Job", why: Why, *, parked: int | None = None) -> None:
+    async def _give_up(self, job: "Job", why: Why, *, parked: int | None = None) -> None:
         """Write the dead letter, once, with the inbox row."""
         async with self.database.begin() as tx:
             if new := await inbox.take(tx.connection, self.group, [job.inbox_key]):
@@ -87,10 +87,10 @@ class KeyLanes:
         else:
             await self._drop(parked.seq)
 
-    async def give_up_parked(self, parked: parking.Parked, why: Why) -> None:
+    async def give_up(self, parked: parking.Parked, why: Why) -> None:
         """Make a dead letter of a parked record."""
         if job := self.sort(parked.record):
-            await self.give_up(job, why, parked=parked.seq)
+            await self._give_up(job, why, parked=parked.seq)
 
     async def _drop(self, seq: int) -> None:
         """Take a parked record out that there is nothing to do for any more."""

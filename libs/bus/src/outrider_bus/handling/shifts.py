@@ -77,11 +77,7 @@ class Shift:
         self._concurrency = concurrency
         self._timing = timing
         self._progress = progress
-        self._lot = ParkingLot(
-            work.database, assignment.partitions, work.counters, timing,
-            retry=lambda parked: work.retry(parked, assignment), give_up=work.give_up_parked,
-            ours=lambda: assignment.active,
-        )  # fmt: skip
+        self._lot = ParkingLot(work, assignment, timing)
         self._lanes: dict[str, _Lane] = {}
         self._turns: Turns[RawRecord | _Lane] = Turns()
         self._waiting = asyncio.Semaphore(0)
