@@ -13,8 +13,7 @@ from outrider_bus.bus import Bus
 from outrider_bus.database import SESSION
 from outrider_bus.handling.again import Outcome, handle_again
 from outrider_bus.kafka import KafkaAddress
-from outrider_bus.reading.polling import raw
-from outrider_bus.records import RawHeaders
+from outrider_bus.records import RawHeaders, raw
 from outrider_bus.timing import Timing
 from outrider_contracts.envelope import encode
 from outrider_contracts.event import Event

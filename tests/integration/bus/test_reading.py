@@ -9,8 +9,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from outrider_bus.handling.parking import lane_of_key, park
 from outrider_bus.ports import Connection
-from outrider_bus.reading.polling import raw
-from outrider_bus.records import RawHeaders
+from outrider_bus.records import RawHeaders, raw
 from outrider_contracts.envelope import encode
 from outrider_contracts.event import Event
 

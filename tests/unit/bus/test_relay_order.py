@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 from outrider_bus.kafka import KafkaAddress
+from outrider_bus.records import OutboxRow
 from outrider_bus.saying.outbox import Said
-from outrider_bus.saying.outgoing import OutboxRow
 from outrider_bus.saying.portions import is_large
 from outrider_bus.saying.relay import Relay
 from outrider_bus.timing import Timing

@@ -16,8 +16,7 @@ from outrider_bus.handling.again import Outcome
 from outrider_bus.memory.database import MemoryDatabase
 from outrider_bus.memory.groups import BatchGroup, Group, LaneGroup
 from outrider_bus.ports import BatchHandler, Lane, LaneHandler, NeverAgain
-from outrider_bus.records import Decoder, RawHeaders, RawRecord, cloud_event
-from outrider_bus.saying.outgoing import OutboxRow
+from outrider_bus.records import Decoder, OutboxRow, RawHeaders, RawRecord, cloud_event
 
 
 class MemoryBus:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from outrider_contracts.event import Event
 
 from outrider_bus.ports import Connection, Heard, RefusedError
-from outrider_bus.saying.outgoing import OutboxRow, Outgoing
+from outrider_bus.records import OutboxRow
+from outrider_bus.saying.outgoing import Outgoing
 
 
 class MemoryTx(Outgoing):

@@ -11,8 +11,7 @@ from outrider_bus.deadletters import Letter, open_letter
 from outrider_bus.handling.again import Outcome
 from outrider_bus.kafka import LARGEST_BATCH, KafkaAddress
 from outrider_bus.ports import UnavailableError
-from outrider_bus.reading.polling import raw
-from outrider_bus.records import RawRecord
+from outrider_bus.records import RawRecord, raw
 
 Place = tuple[int, int]
 """Partition and offset of a letter in its service's topic."""

@@ -22,8 +22,7 @@ from outrider_bus.database import PostgresDatabase
 from outrider_bus.groups import Group
 from outrider_bus.handling import again
 from outrider_bus.ports import UnavailableError
-from outrider_bus.reading.polling import raw
-from outrider_bus.records import RawRecord
+from outrider_bus.records import RawRecord, raw
 from outrider_bus.replay import jobs
 from outrider_bus.replay.ahead import ahead
 from outrider_bus.replay.jobs import Claimed

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import asyncpg
 
 from outrider_bus.ports import Connection
-from outrider_bus.records import unpack_headers
-from outrider_bus.saying.outgoing import OutboxRow
+from outrider_bus.records import OutboxRow, unpack_headers
 
 _OLDEST = "SELECT * FROM bus.outbox WHERE stuck IS NULL ORDER BY seq LIMIT $2"
 _OLDEST_WITHOUT = """

@@ -1,6 +1,4 @@
-"""What is said, on its way out: rows for the outbox, and the part of `Tx` that makes them. No I/O."""
-
-from typing import NamedTuple
+"""The part of `Tx` that makes rows for the outbox of what is said. No I/O."""
 
 from outrider_contracts import topics
 from outrider_contracts.envelope import encode
@@ -9,16 +7,7 @@ from outrider_contracts.tracing import run_traceparent
 
 from outrider_bus import telemetry
 from outrider_bus.ports import Heard
-
-
-class OutboxRow(NamedTuple):
-    """One record on its way out, said once per (topic, id)."""
-
-    topic: str
-    id: str
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
+from outrider_bus.records import OutboxRow
 
 
 class Outgoing:
