@@ -87,10 +87,10 @@ class Operations:
         async with self._database.begin() as tx:
             return await outbox.waiting(tx.connection)
 
-    async def stuck(self, *, limit: int = 1000) -> list[outbox.Stuck]:
-        """Rows that Kafka does not take."""
+    async def stuck(self) -> list[outbox.Stuck]:
+        """The oldest rows that Kafka does not take, 1,000 at most."""
         async with self._database.begin() as tx:
-            return await outbox.stuck(tx.connection, limit=limit)
+            return await outbox.stuck(tx.connection)
 
     async def release(self, seqs: Sequence[int], act: Act, *, discard: bool) -> int:
         """Carry rows that were set aside once more, or drop them for good; gives how many were there."""

@@ -35,7 +35,7 @@ _DELETE = "DELETE FROM bus.outbox WHERE seq = ANY ($1::bigint[])"
 _SET_ASIDE = "UPDATE bus.outbox SET stuck = $2 WHERE seq = $1"
 _STUCK = """
 SELECT seq, topic, id, key, octet_length(value) AS bytes, said_at, stuck FROM bus.outbox
-WHERE stuck IS NOT NULL ORDER BY seq LIMIT $1
+WHERE stuck IS NOT NULL ORDER BY seq LIMIT 1000
 """
 _WAITING = """
 SELECT topic, count(*) AS rows, extract(epoch FROM now() - min(said_at))::float8 AS seconds
@@ -105,9 +105,9 @@ class Stuck:
     why: str
 
 
-async def stuck(connection: Connection, *, limit: int) -> list[Stuck]:
+async def stuck(connection: Connection) -> list[Stuck]:
     """The oldest rows that were set aside."""
-    return [Stuck(*row) for row in await connection.fetch(_STUCK, limit)]
+    return [Stuck(*row) for row in await connection.fetch(_STUCK)]
 
 
 async def waiting(connection: Connection) -> list[tuple[str, int, float]]:
