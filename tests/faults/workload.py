@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-from outrider_bus.ports import Begin, Heard, Hearing, LaneHandler, RefusedError, Tx
+from outrider_bus.ports import Begin, Heard, LaneHandler, RefusedError, Tx
 from outrider_contracts.airflow import RunFinished
 from outrider_contracts.event import Event
 from outrider_contracts.keys import RunKey
 
-from tests.unit.bus.promises import AT, answer
+from tests.unit.bus.promises import AT, Hearing, answer
 
 TABLES = """
 CREATE TABLE chain (key text PRIMARY KEY, links int NOT NULL, hash text NOT NULL);

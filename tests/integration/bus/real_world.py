@@ -9,20 +9,18 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from outrider_bus import MIGRATIONS
-from outrider_bus.again import Outcome
 from outrider_bus.bus import Bus
 from outrider_bus.database import SESSION
+from outrider_bus.handling.again import Outcome, handle_again
 from outrider_bus.kafka import KafkaAddress
-from outrider_bus.polling import raw
-from outrider_bus.ports import Hearing
-from outrider_bus.records import RawHeaders
+from outrider_bus.records import RawHeaders, raw
 from outrider_bus.timing import Timing
 from outrider_contracts.envelope import encode
 from outrider_contracts.event import Event
 from outrider_contracts.tenants import AuditRecorded
 from outrider_contracts.topics import TopicSpec
 
-from tests.unit.bus.promises import Letter
+from tests.unit.bus.promises import Hearing, Letter
 
 QUICK = Timing(
     retry_delays=(0.1, 0.2, 1, 5), outage_first=0.02, outage_cap=0.3, drain=5, commit_interval=0.05,
@@ -199,8 +197,9 @@ class RealWorld:
         await self.start()
 
     async def handle_again(self, *, scope: str) -> list[Outcome]:
-        records = [raw(partition, record) for partition, record in await self._everything(self.topic)]
-        return [await self.buses[-1].handle_again(self.group, r, scope=scope) for r in records]
+        bus = self.buses[-1]
+        group, records = bus.groups[self.group], [raw(*found) for found in await self._everything(self.topic)]
+        return [await handle_again(group, record, bus.database, scope=scope) for record in records]
 
     async def answers(self) -> list[Letter]:
         return [letter for letter in await self.records_of(AuditRecorded.topic) if letter.key == self.team.encode()]

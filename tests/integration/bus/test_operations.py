@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from outrider_bus.again import Outcome
-from outrider_bus.letters import Place
-from outrider_bus.operations import Act, Operations
+from outrider_bus.handling.again import Outcome
+from outrider_bus.operators.letters import Place
+from outrider_bus.operators.operations import Act, Operations
+from outrider_bus.operators.redrive import DeadLetters
 from outrider_bus.ports import Begin, Heard, LaneHandler, RefusedError, Tx, UnavailableError
 from outrider_bus.records import cloud_event
-from outrider_bus.redrive import DeadLetters
 from outrider_contracts.airflow import RunFinished
 from outrider_contracts.envelope import encode
 from outrider_contracts.event import Event

@@ -7,10 +7,9 @@ from typing import cast
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
-from outrider_bus.parking import lane_of_key, park
-from outrider_bus.polling import raw
+from outrider_bus.handling.parking import lane_of_key, park
 from outrider_bus.ports import Connection
-from outrider_bus.records import RawHeaders
+from outrider_bus.records import RawHeaders, raw
 from outrider_contracts.envelope import encode
 from outrider_contracts.event import Event
 
@@ -146,7 +145,7 @@ async def test_records_are_read_while_it_is_asked_what_retention_removed(
         await answered.wait()
         return {}
 
-    monkeypatch.setattr("outrider_bus.subscription.removed_unread", slow)
+    monkeypatch.setattr("outrider_bus.reading.subscription.removed_unread", slow)
     hear(world, "lanes", say_answer)
     await world.deliver(finished(world, at=0))
     async with asyncio.timeout(20):

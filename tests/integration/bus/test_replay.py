@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from outrider_bus.bus import Bus
 from outrider_bus.ports import Heard, Tx
-from outrider_bus.replay_sieve import ReplayRefused
+from outrider_bus.replay.sieve import ReplayRefused
 from outrider_contracts.airflow import RunFinished
 from outrider_contracts.event import Event
 from outrider_contracts.replays import Replay, ReplayRequest

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from outrider_bus.bus import Bus
 from outrider_bus.kafka import KafkaAddress
-from outrider_bus.replay_sieve import ReplayRefused
+from outrider_bus.replay.sieve import ReplayRefused
 from outrider_chassis.teams import TeamsProjection
 from outrider_contracts.airflow import RunDeleted
 from outrider_contracts.declarations import Output, parse_declaration

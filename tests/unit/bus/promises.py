@@ -1,16 +1,26 @@
 """What the bus promises, as one suite: run over the twin in memory and over real Kafka and PostgreSQL."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Protocol
 
 import pytest
-from outrider_bus.again import Outcome
-from outrider_bus.ports import Begin, Heard, Hearing, LaneHandler, NeverAgain, RefusedError, Tx, UnavailableError
-from outrider_bus.records import RawHeaders
+from outrider_bus.handling.again import Outcome
+from outrider_bus.ports import (
+    BatchHandler,
+    Begin,
+    Heard,
+    Lane,
+    LaneHandler,
+    NeverAgain,
+    RefusedError,
+    Tx,
+    UnavailableError,
+)
+from outrider_bus.records import Decoder, RawHeaders
 from outrider_contracts.airflow import AssetUpdated, RunFinished
 from outrider_contracts.envelope import encode
 from outrider_contracts.event import Event
@@ -32,6 +42,37 @@ class Letter:
     def header(self, name: str) -> str:
         """The last header of that name."""
         return [value or b"" for key, value in self.headers if key == name][-1].decode()
+
+
+class Hearing(Protocol):
+    """The bus or its twin, before `start`."""
+
+    def lanes(
+        self,
+        *,
+        group: str,
+        topics: Sequence[str],
+        handlers: Mapping[type[Event], LaneHandler],
+        lane: Lane,
+        concurrency: int = 32,
+        decode: Decoder = ...,
+        never_again: NeverAgain = ...,
+    ) -> None:
+        """As `Bus.lanes`."""
+
+    def batches(
+        self,
+        *,
+        group: str,
+        types: Collection[type[Event]],
+        handler: BatchHandler,
+        topics: Sequence[str] = (),
+        pattern: str = "",
+        decode: Decoder = ...,
+        max_records: int = 500,
+        never_again: NeverAgain = ...,
+    ) -> None:
+        """As `Bus.batches`."""
 
 
 class World(Protocol):

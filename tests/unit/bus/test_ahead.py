@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from outrider_bus.ahead import ahead
+from outrider_bus.replay.ahead import ahead
 
 
 async def test_the_next_is_fetched_while_the_last_is_worked_on() -> None:

@@ -8,13 +8,14 @@ from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
-from outrider_bus import batches, inbox
-from outrider_bus.assignment import WINDOW, Assignment
-from outrider_bus.batches import BatchRunner, Job
+from outrider_bus import inbox
 from outrider_bus.counters import Counters
-from outrider_bus.parkinglot import ParkingLot
-from outrider_bus.patience import attempt
+from outrider_bus.handling import batches
+from outrider_bus.handling.batches import BatchRunner, Job
+from outrider_bus.handling.parkinglot import ParkingLot
+from outrider_bus.handling.patience import attempt
 from outrider_bus.ports import StaleEpochError, UnavailableError
+from outrider_bus.reading.assignment import WINDOW, Assignment
 from outrider_bus.records import RawRecord
 from outrider_bus.timing import Timing
 
@@ -145,10 +146,7 @@ async def test_a_cancellation_out_of_a_handler_is_its_records_failure_and_one_of
 
 
 async def test_of_many_sick_lanes_those_are_tended_that_have_waited_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    lot = ParkingLot(
-        cast("Any", None), [], Counters("g"), Timing(), retry=cast("Any", None), give_up=cast("Any", None),
-        ours=lambda: True,
-    )  # fmt: skip
+    lot = ParkingLot(cast("Any", SimpleNamespace(database=None, counters=Counters("g"))), Assignment(()), Timing())
     lot.sick = {f"lane {number}" for number in range(50)}
     tended: list[str] = []
 
@@ -180,10 +178,9 @@ async def test_nothing_is_parked_behind_the_back_of_a_partitions_new_owner() -> 
         async def __aexit__(self, *_: object) -> None:
             """Rolls back."""
 
-    lot = ParkingLot(
-        cast("Any", Database()), [], Counters("g"), Timing(), retry=cast("Any", None), give_up=cast("Any", None),
-        ours=lambda: False,
-    )  # fmt: skip
+    work, assignment = SimpleNamespace(database=Database(), counters=Counters("g")), Assignment(())
+    assignment.active = False
+    lot = ParkingLot(cast("Any", work), assignment, Timing())
 
     with pytest.raises(StaleEpochError):
         await lot.park("lane", record(1), ValueError("bad"))

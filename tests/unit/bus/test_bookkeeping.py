@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from outrider_bus.deadletters import Why, dead_letter
-from outrider_bus.offsets import OffsetTracker
+from outrider_bus.reading.offsets import OffsetTracker
 from outrider_bus.records import RawRecord, pack_headers, read, unpack_headers
 from outrider_bus.timing import Timing, backoff
 from outrider_contracts.envelope import Envelope, UndecodableError

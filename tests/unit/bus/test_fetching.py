@@ -7,8 +7,8 @@ from aiokafka import TopicPartition
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
-from outrider_bus.fetching import Fetched, Stretch
-from outrider_bus.replay_reader import Slice
+from outrider_bus.reading.fetching import Fetched, Stretch
+from outrider_bus.replay.reader import Slice
 
 PARTITION = TopicPartition("t", 0)
 

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from outrider_bus.again import Outcome
-from outrider_bus.memory import MemoryBus
-from outrider_bus.outgoing import OutboxRow
-from outrider_bus.records import RawHeaders
+from outrider_bus.handling.again import Outcome
+from outrider_bus.memory.bus import MemoryBus
+from outrider_bus.records import OutboxRow, RawHeaders
 from outrider_contracts.event import Event
 from outrider_contracts.tenants import AuditRecorded
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from aiokafka import TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
-from outrider_bus.assignment import Assignment
-from outrider_bus.polling import Poller
+from outrider_bus.reading.assignment import Assignment
+from outrider_bus.reading.polling import Poller
 from outrider_bus.records import RawRecord
 from outrider_bus.timing import Timing
 

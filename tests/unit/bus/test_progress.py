@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 from aiokafka import TopicPartition
-from outrider_bus.assignment import Assignment
 from outrider_bus.counters import Spread
-from outrider_bus.offsets import OffsetTracker
+from outrider_bus.reading.assignment import Assignment
+from outrider_bus.reading.offsets import OffsetTracker
 from outrider_bus.records import RawRecord
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)

@@ -7,10 +7,10 @@ from typing import Any, cast
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 from outrider_bus.kafka import KafkaAddress
-from outrider_bus.outbox import Said
-from outrider_bus.outgoing import OutboxRow
-from outrider_bus.portions import is_large
-from outrider_bus.relay import Relay
+from outrider_bus.records import OutboxRow
+from outrider_bus.saying.outbox import Said
+from outrider_bus.saying.portions import is_large
+from outrider_bus.saying.relay import Relay
 from outrider_bus.timing import Timing
 
 

@@ -8,10 +8,10 @@ from typing import Any, cast
 import pytest
 from outrider_bus.counters import Counters
 from outrider_bus.groups import Group
+from outrider_bus.reading.subscription import Subscription
 from outrider_bus.records import Decoder, RawHeaders, RawRecord, cloud_event
-from outrider_bus.replay_plan import choose_topic
-from outrider_bus.replay_sieve import ReplayRefused, Sieve
-from outrider_bus.subscription import Subscription
+from outrider_bus.replay.plan import choose_topic
+from outrider_bus.replay.sieve import ReplayRefused, Sieve
 from outrider_contracts.airflow import AssetUpdated, RunFinished, RunStarted
 from outrider_contracts.event import Event
 from outrider_contracts.replays import OffsetRange, ReplayChoice, ReplayRequest, digest_of

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from outrider_bus.replaying import Replaying
+from outrider_bus.replay.replaying import Replaying
 from outrider_bus.timing import Timing
 from outrider_contracts.replays import ReplayCounts
 

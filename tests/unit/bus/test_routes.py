@@ -2,7 +2,7 @@
 
 import asyncio
 
-from outrider_bus.routes import Routes
+from outrider_bus.saying.routes import Routes
 
 
 class Broker:

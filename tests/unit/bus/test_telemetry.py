@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 from outrider_bus import telemetry
-from outrider_bus.memory import MemoryBus
+from outrider_bus.memory.bus import MemoryBus
 from outrider_bus.ports import Begin, Heard, RefusedError, Tx
 from outrider_contracts.airflow import RunFinished
 from outrider_contracts.event import Event

@@ -6,9 +6,9 @@ from itertools import pairwise
 from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
-from outrider_bus.assignment import WINDOW, Assignment
+from outrider_bus.handling.turns import Turns
+from outrider_bus.reading.assignment import WINDOW, Assignment
 from outrider_bus.records import RawRecord
-from outrider_bus.turns import Turns
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 

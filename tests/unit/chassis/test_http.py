@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from outrider_bus import telemetry
-from outrider_bus.health import Health
+from outrider_bus.bus import Health
 from outrider_bus.ports import UnavailableError
 from outrider_chassis.http import CurrentCaller, ProblemError, Role, admit, make_app, require
 from outrider_chassis.tokens import KeySet

@@ -4,8 +4,7 @@ from typing import cast
 
 import httpx
 import pytest
-from outrider_bus.bus import Bus
-from outrider_bus.health import Health
+from outrider_bus.bus import Bus, Health
 from outrider_chassis.callers import Caller, Role
 from outrider_chassis.http import make_app
 from outrider_chassis.replays import replay_routes

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from outrider_bus.health import Health
+from outrider_bus.bus import Health
 from outrider_bus.ports import UnavailableError
 from outrider_chassis.http import make_app
 from outrider_chassis.tokens import KeySet

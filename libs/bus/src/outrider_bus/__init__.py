@@ -1,4 +1,9 @@
-"""How facts are said and heard: runners, inbox, outbox, parking, dead letters. The promises stand in `ports`."""
+"""How facts are said and heard. The promises stand in `ports`; `bus` puts the parts together.
+
+`reading` takes records from Kafka, `handling` works them off, `saying` carries to Kafka what was said meanwhile.
+`operators` and `replay` are what people do by hand, `memory` is the twin for tests. What stands beside them, from
+`records` to `database`, is what they share.
+"""
 
 from pathlib import Path
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import asyncpg
@@ -10,28 +11,38 @@ from aiokafka.errors import KafkaError
 from outrider_contracts import topics as registry
 from outrider_contracts.event import Event
 
-from outrider_bus.again import Outcome, handle_again
-from outrider_bus.batches import BatchRunner, BatchTx
 from outrider_bus.counters import Counters
 from outrider_bus.database import PostgresDatabase
 from outrider_bus.groups import Group
-from outrider_bus.health import Health
+from outrider_bus.handling.batches import BatchRunner, BatchTx
+from outrider_bus.handling.lanes import KeyLanes
+from outrider_bus.handling.shifts import LaneRunner
 from outrider_bus.kafka import KafkaAddress, make_shell
-from outrider_bus.lanes import KeyLanes
-from outrider_bus.operations import Operations
+from outrider_bus.operators.operations import Operations
+from outrider_bus.operators.redrive import DeadLetters
 from outrider_bus.ports import BatchHandler, Lane, LaneHandler, NeverAgain
-from outrider_bus.records import Decoder, RawRecord, cloud_event
-from outrider_bus.redrive import DeadLetters
-from outrider_bus.relay import Relay
-from outrider_bus.replays import Replays
-from outrider_bus.runner import Runner
-from outrider_bus.shifts import LaneRunner
-from outrider_bus.subscription import Subscription
+from outrider_bus.reading.runner import Runner
+from outrider_bus.reading.subscription import Subscription
+from outrider_bus.records import Decoder, cloud_event
+from outrider_bus.replay.replays import Replays
+from outrider_bus.saying.relay import Relay
 from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()
 _STALLED_SECONDS = 60.0
 _ANYTHING: NeverAgain = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Health:
+    """`ready`: every group has its partitions and gets on with them. `alive`: polling goes on and no worker broke.
+
+    `detail`: per group.
+    """
+
+    ready: bool
+    alive: bool
+    detail: dict[str, object] = field(default_factory=dict)
 
 
 class Bus:
@@ -110,13 +121,6 @@ class Bus:
     def groups(self) -> Mapping[str, Group]:
         """What this service hears, by consumer group."""
         return self._groups
-
-    async def handle_again(self, group: str, record: RawRecord, *, scope: str) -> Outcome:
-        """Give *record* to the handlers of *group* once more, under inbox *scope* (the group's own: its name).
-
-        Raises UnavailableError; trying again is harmless.
-        """
-        return await handle_again(self._groups[group], record, self.database, scope=scope)
 
     async def start(self) -> None:
         """Start relay and subscriptions; returns once partitions are assigned, and waits for a Kafka that is away."""

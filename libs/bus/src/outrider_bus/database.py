@@ -8,9 +8,9 @@ from typing import Any, cast
 import asyncpg
 from outrider_contracts.event import Event
 
-from outrider_bus.outgoing import Outgoing
 from outrider_bus.ports import Connection, Heard, RefusedError, UnavailableError
 from outrider_bus.records import pack_headers
+from outrider_bus.saying.outgoing import Outgoing
 
 _WRITE_OUTBOX = """
 INSERT INTO bus.outbox (topic, id, key, value, headers)

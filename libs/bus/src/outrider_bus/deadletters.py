@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from outrider_bus.outgoing import OutboxRow
-from outrider_bus.records import RawRecord
+from outrider_bus.records import OutboxRow, RawRecord
 
 _LONGEST_REASON = 1000
 

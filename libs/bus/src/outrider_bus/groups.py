@@ -8,8 +8,8 @@ from outrider_contracts.event import Event
 
 from outrider_bus.counters import Counters
 from outrider_bus.ports import BatchHandler, Lane, LaneHandler, NeverAgain
+from outrider_bus.reading.subscription import Subscription
 from outrider_bus.records import Decoder
-from outrider_bus.subscription import Subscription
 
 
 @dataclass(frozen=True)

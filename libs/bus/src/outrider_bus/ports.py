@@ -27,18 +27,15 @@
   one dead letter's first delivery. A dead letter is handled at most once, whatever is killed meanwhile.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import asyncpg
 from outrider_contracts.envelope import Envelope
 from outrider_contracts.event import Event
-
-if TYPE_CHECKING:
-    from outrider_bus.records import Decoder
 
 E = TypeVar("E", bound=Event, covariant=True)
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -133,34 +130,3 @@ tenant is done once, when it is said."""
 
 Lane = Callable[[Event], str]
 """Names the lane of a fact; facts of one lane are handled in order, one at a time."""
-
-
-class Hearing(Protocol):
-    """Where a service says what it hears: the bus, or its twin in memory. Declared before `start`."""
-
-    def lanes(
-        self,
-        *,
-        group: str,
-        topics: Sequence[str],
-        handlers: Mapping[type[Event], LaneHandler],
-        lane: Lane,
-        concurrency: int = 32,
-        decode: "Decoder" = ...,
-        never_again: NeverAgain = ...,
-    ) -> None:
-        """Hear *topics* record by record, in order per lane, up to *concurrency* lanes at once."""
-
-    def batches(
-        self,
-        *,
-        group: str,
-        types: Collection[type[Event]],
-        handler: BatchHandler,
-        topics: Sequence[str] = (),
-        pattern: str = "",
-        decode: "Decoder" = ...,
-        max_records: int = 500,
-        never_again: NeverAgain = ...,
-    ) -> None:
-        """Hear *topics*, or all that match *pattern*, with one transaction for up to *max_records*."""

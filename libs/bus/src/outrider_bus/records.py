@@ -1,12 +1,13 @@
-"""A record as it lies in Kafka, and how it becomes a fact. Bytes stay as they are until a decoder has judged them."""
+"""A record as it lies in Kafka, or soon will, and how it becomes a fact. Bytes stay as they are until judged."""
 
 import base64
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from aiokafka import TopicPartition
 from outrider_contracts.envelope import Envelope, UndecodableError, decode, open_envelope
 from outrider_contracts.event import Event
 from outrider_contracts.topics import team_of_topic
@@ -16,6 +17,8 @@ from outrider_bus.ports import Heard, Origin
 RawHeaders = tuple[tuple[str, bytes | None], ...]
 _LONGEST_ID = 512
 """An inbox key has to fit a btree page; nobody who means well says a longer id."""
+_LAST_INSTANT = 253_402_300_799_000
+"""End of the year 9999 in ms: a timestamp is whatever its writer says."""
 
 
 class RawRecord(NamedTuple):
@@ -46,6 +49,23 @@ class RawRecord(NamedTuple):
         if team := _team_of(self.topic):
             return team
         return self.key.split(b"/", 1)[0].decode(errors="replace") if self.key else self.topic
+
+
+def raw(partition: TopicPartition, record: Any) -> RawRecord:
+    """A record as the consumer gives it, as ours."""
+    at = datetime.fromtimestamp(min(max(record.timestamp, 0), _LAST_INSTANT) / 1000, UTC)
+    headers = tuple(record.headers)
+    return RawRecord(partition.topic, partition.partition, record.offset, at, record.key, record.value, headers)
+
+
+class OutboxRow(NamedTuple):
+    """One record on its way out, said once per (topic, id)."""
+
+    topic: str
+    id: str
+    key: bytes | None
+    value: bytes | None
+    headers: RawHeaders
 
 
 def sizes(key: bytes | None, value: bytes | None, headers: RawHeaders) -> int:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, StatusCode, Tracer, get_current_span
@@ -18,9 +18,7 @@ from outrider_contracts.tracing import run_traceparent
 
 from outrider_bus.inbox import AlreadyDone
 from outrider_bus.ports import Heard, RefusedError
-
-if TYPE_CHECKING:
-    from outrider_bus.outgoing import OutboxRow
+from outrider_bus.records import OutboxRow
 
 _W3C = TraceContextTextMapPropagator()
 _tracer: Tracer | None = None
@@ -57,7 +55,7 @@ def said_raw(topic: str, id: str, parent: str) -> str:
     return parent if _tracer is None else _created(_tracer, topic, topic, {"messaging.message.id": id}, parent)
 
 
-def sent(row: "OutboxRow", acknowledged: "asyncio.Future[Any]") -> "asyncio.Future[Any]":
+def sent(row: OutboxRow, acknowledged: "asyncio.Future[Any]") -> "asyncio.Future[Any]":
     """A span that lasts until Kafka has acknowledged *row* (or has not)."""
     if _tracer is None:
         return acknowledged

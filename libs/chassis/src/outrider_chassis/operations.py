@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from fastapi import APIRouter
-from outrider_bus.again import Outcome
 from outrider_bus.bus import Bus
-from outrider_bus.letters import Place
-from outrider_bus.operations import Act, team_of
-from outrider_bus.parking import SickLane
+from outrider_bus.handling.again import Outcome
+from outrider_bus.handling.parking import SickLane
+from outrider_bus.operators.letters import Place
+from outrider_bus.operators.operations import Act, team_of
 from outrider_contracts.operations import (
     DiscardRequest,
     LaneOutcome,

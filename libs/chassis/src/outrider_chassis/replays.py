@@ -6,7 +6,7 @@ from typing import TypeVar
 from fastapi import APIRouter
 from outrider_bus.bus import Bus
 from outrider_bus.groups import Group
-from outrider_bus.replay_sieve import ReplayRefused
+from outrider_bus.replay.sieve import ReplayRefused
 from outrider_contracts.replays import Groups, GroupView, Replay, ReplayPlan, ReplayRequest, Replays
 
 from outrider_chassis.http import CurrentCaller, ProblemError, Role, require

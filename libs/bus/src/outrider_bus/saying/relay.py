@@ -18,11 +18,12 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from outrider_bus import inbox, outbox, telemetry
+from outrider_bus import inbox, telemetry
 from outrider_bus.kafka import KafkaAddress, make_producer
-from outrider_bus.outbox import Said
-from outrider_bus.portions import is_large, portions
-from outrider_bus.routes import Routes
+from outrider_bus.saying import outbox
+from outrider_bus.saying.outbox import Said
+from outrider_bus.saying.portions import is_large, portions
+from outrider_bus.saying.routes import Routes
 from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()

@@ -17,11 +17,11 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from outrider_bus.assignment import Assignment, Lag
 from outrider_bus.counters import Counters
-from outrider_bus.polling import ConsumerBroken, Poller
-from outrider_bus.retention import removed_unread
-from outrider_bus.runner import Runner
+from outrider_bus.reading.assignment import Assignment, Lag
+from outrider_bus.reading.polling import ConsumerBroken, Poller
+from outrider_bus.reading.retention import removed_unread
+from outrider_bus.reading.runner import Runner
 from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()
@@ -50,7 +50,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self._counters = counters
         self._subscriber: Any = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._assigned = False
+        self.is_assigned = False
+        """Whether the group has told us our share, be it empty."""
         self._poller: Poller | None = None
         self._told_removed: asyncio.Task[None] | None = None
         self._moved = asyncio.Event()
@@ -90,11 +91,6 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         await self._end_assignment()
 
     @property
-    def is_assigned(self) -> bool:
-        """Whether the group has told us our share, be it empty."""
-        return self._assigned
-
-    @property
     def seconds_since_poll(self) -> float:
         """How long ago the last poll began."""
         return time.monotonic() - self._poller.last if self._poller else 0.0
@@ -123,7 +119,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002 - eager: all of them
         """Drain and commit, so that the next owner starts behind our last effect."""
-        self._assigned = False
+        self.is_assigned = False
         await self._end_assignment()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
@@ -134,7 +130,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self.assignment = Assignment(assigned)
         self._runner.assigned(self.assignment)
         self._freed.set()
-        self._assigned = True
+        self.is_assigned = True
         _LOG.info("partitions assigned", group=self.group, count=len(assigned))
 
     async def _tell_removed(self, assigned: set[TopicPartition]) -> None:
@@ -169,7 +165,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             await self._reopen()
 
     async def _reopen(self) -> None:
-        self._assigned = False
+        self.is_assigned = False
         await self._end_assignment()
         for wait in backoff(self._timing.outage_first, self._timing.outage_cap):
             await self._close(self._subscriber.consumer)

@@ -10,18 +10,19 @@ import structlog
 from outrider_contracts.envelope import UndecodableError
 from outrider_contracts.event import Event
 
-from outrider_bus import inbox, parking, telemetry
-from outrider_bus.assignment import Assignment
+from outrider_bus import inbox, telemetry
 from outrider_bus.counters import Counters
 from outrider_bus.database import OutboxTx, PostgresDatabase
 from outrider_bus.deadletters import Why, dead_letter
-from outrider_bus.parking import Parked
-from outrider_bus.parkinglot import ParkingLot
-from outrider_bus.patience import attempt
+from outrider_bus.handling import parking
+from outrider_bus.handling.parking import Parked
+from outrider_bus.handling.parkinglot import ParkingLot
+from outrider_bus.handling.patience import attempt
+from outrider_bus.handling.turns import Turns
 from outrider_bus.ports import BatchHandler, Heard, RefusedError, StaleEpochError, UnavailableError
+from outrider_bus.reading.assignment import Assignment
 from outrider_bus.records import Decoder, RawRecord, read
 from outrider_bus.timing import Timing, backoff
-from outrider_bus.turns import Turns
 
 _LOG = structlog.get_logger()
 _AT_ONCE = 50
@@ -180,10 +181,7 @@ class BatchRunner:
 
     async def _run(self, assignment: Assignment) -> None:
         work = self._work
-        lot = ParkingLot(
-            work.database, assignment.partitions, work.counters, self._timing,
-            retry=lambda parked: work.retry(parked, assignment), give_up=work.give_up, ours=lambda: assignment.active,
-        )  # fmt: skip
+        lot = ParkingLot(work, assignment, self._timing)
         ours = await self._surely(lot.learn, assignment)
         while ours and assignment.active:
             until_due = await lot.tend_due()

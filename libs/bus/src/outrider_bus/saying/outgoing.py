@@ -1,6 +1,4 @@
-"""What is said, on its way out: rows for the outbox, and the part of `Tx` that makes them. No I/O."""
-
-from typing import NamedTuple
+"""The part of `Tx` that makes rows for the outbox of what is said. No I/O."""
 
 from outrider_contracts import topics
 from outrider_contracts.envelope import encode
@@ -9,16 +7,7 @@ from outrider_contracts.tracing import run_traceparent
 
 from outrider_bus import telemetry
 from outrider_bus.ports import Heard
-
-
-class OutboxRow(NamedTuple):
-    """One record on its way out, said once per (topic, id)."""
-
-    topic: str
-    id: str
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
+from outrider_bus.records import OutboxRow
 
 
 class Outgoing:
@@ -26,7 +15,6 @@ class Outgoing:
 
     def __init__(self, source: str, cause: Heard[Event] | None = None) -> None:
         self.rows: list[OutboxRow] = []
-        self.events: list[Event] = []
         self._source = source
         self._cause = cause
 
@@ -37,7 +25,6 @@ class Outgoing:
         for event in events:
             trace = telemetry.said(event, parent or run_traceparent(event.traced_run()))
             record = encode(event, source=self._source, causationid=causation, traceparent=trace)
-            self.events.append(event)
             for topic in [record.topic, *([topics.team_events(event.team_id())] if team_copies else [])]:
                 self.put(OutboxRow(topic, record.id, record.key.encode(), record.value, record.headers))
 

@@ -7,12 +7,11 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from outrider_bus.again import Outcome
 from outrider_bus.deadletters import Letter, open_letter
+from outrider_bus.handling.again import Outcome
 from outrider_bus.kafka import LARGEST_BATCH, KafkaAddress
-from outrider_bus.polling import raw
 from outrider_bus.ports import UnavailableError
-from outrider_bus.records import RawRecord
+from outrider_bus.records import RawRecord, raw
 
 Place = tuple[int, int]
 """Partition and offset of a letter in its service's topic."""

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from outrider_bus.kafka import LARGE_RECORD
-from outrider_bus.outbox import Said
 from outrider_bus.records import sizes
+from outrider_bus.saying.outbox import Said
 
 
 def is_large(said: Said) -> bool:

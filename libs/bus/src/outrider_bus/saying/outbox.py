@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import asyncpg
 
-from outrider_bus.outgoing import OutboxRow
 from outrider_bus.ports import Connection
-from outrider_bus.records import unpack_headers
+from outrider_bus.records import OutboxRow, unpack_headers
 
 _OLDEST = "SELECT * FROM bus.outbox WHERE stuck IS NULL ORDER BY seq LIMIT $2"
 _OLDEST_WITHOUT = """
@@ -36,7 +35,7 @@ _DELETE = "DELETE FROM bus.outbox WHERE seq = ANY ($1::bigint[])"
 _SET_ASIDE = "UPDATE bus.outbox SET stuck = $2 WHERE seq = $1"
 _STUCK = """
 SELECT seq, topic, id, key, octet_length(value) AS bytes, said_at, stuck FROM bus.outbox
-WHERE stuck IS NOT NULL ORDER BY seq LIMIT $1
+WHERE stuck IS NOT NULL ORDER BY seq LIMIT 1000
 """
 _WAITING = """
 SELECT topic, count(*) AS rows, extract(epoch FROM now() - min(said_at))::float8 AS seconds
@@ -46,12 +45,12 @@ _CHOSEN = "WHERE seq = ANY ($1::bigint[]) AND stuck IS NOT NULL RETURNING topic,
 _RETRY = f"UPDATE bus.outbox SET stuck = NULL {_CHOSEN}"  # noqa: S608 - nothing from outside
 _DISCARD = f"DELETE FROM bus.outbox {_CHOSEN}"  # noqa: S608
 _WAKE = "SELECT pg_notify('bus_outbox', '')"
-_TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('outrider_bus.relay', 0))"
+_TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('outrider_bus.saying.relay', 0))"
 _END_FROZEN = """
 SELECT pg_terminate_backend(holder.pid)
 FROM pg_locks JOIN pg_stat_activity AS holder USING (pid)
 WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND (classid::bigint << 32) | objid::bigint = hashtextextended('outrider_bus.relay', 0)
+  AND (classid::bigint << 32) | objid::bigint = hashtextextended('outrider_bus.saying.relay', 0)
   AND holder.state_change < now() - $1::interval
 """
 
@@ -106,9 +105,9 @@ class Stuck:
     why: str
 
 
-async def stuck(connection: Connection, *, limit: int) -> list[Stuck]:
+async def stuck(connection: Connection) -> list[Stuck]:
     """The oldest rows that were set aside."""
-    return [Stuck(*row) for row in await connection.fetch(_STUCK, limit)]
+    return [Stuck(*row) for row in await connection.fetch(_STUCK)]
 
 
 async def waiting(connection: Connection) -> list[tuple[str, int, float]]:

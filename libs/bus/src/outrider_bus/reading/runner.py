@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from outrider_bus.assignment import Assignment
+from outrider_bus.reading.assignment import Assignment
 from outrider_bus.records import RawRecord
 
 

@@ -12,14 +12,15 @@ from typing import Any
 from outrider_contracts.envelope import UndecodableError
 from outrider_contracts.tenants import AuditRecorded
 
-from outrider_bus import again, inbox
-from outrider_bus.again import Outcome
+from outrider_bus import inbox
 from outrider_bus.database import PostgresDatabase
 from outrider_bus.deadletters import Letter
 from outrider_bus.groups import Group
+from outrider_bus.handling import again
+from outrider_bus.handling.again import Outcome
 from outrider_bus.kafka import KafkaAddress
-from outrider_bus.letters import LetterReader, Place
-from outrider_bus.operations import Act, team_of
+from outrider_bus.operators.letters import LetterReader, Place
+from outrider_bus.operators.operations import Act, team_of
 from outrider_bus.ports import Connection
 from outrider_bus.records import read
 

@@ -3,24 +3,21 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import ConsumerStoppedError
 
-from outrider_bus import forgiving
-from outrider_bus.assignment import Assignment
-from outrider_bus.records import RawRecord
+from outrider_bus.reading import forgiving
+from outrider_bus.reading.assignment import Assignment
+from outrider_bus.records import RawRecord, raw
 from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()
 _MAX_RECORDS = 100
 """Few, for they are taken in one breath: handlers and heartbeats wait meanwhile."""
 _WAIT_MS = 200
-_LAST_INSTANT = 253_402_300_799_000
-"""End of the year 9999 in ms: a timestamp is whatever its writer says."""
 
 
 class ConsumerBroken(Exception):
@@ -132,10 +129,3 @@ class Poller:
             self._take(read.items())
             if behind is not None:
                 self._consumer.seek(partition, behind)
-
-
-def raw(partition: TopicPartition, record: Any) -> RawRecord:
-    """A record as the consumer gives it, as ours."""
-    at = datetime.fromtimestamp(min(max(record.timestamp, 0), _LAST_INSTANT) / 1000, UTC)
-    headers = tuple(record.headers)
-    return RawRecord(partition.topic, partition.partition, record.offset, at, record.key, record.value, headers)

@@ -10,11 +10,11 @@ from outrider_contracts.envelope import UndecodableError
 from outrider_contracts.event import Event
 
 from outrider_bus import inbox, telemetry
-from outrider_bus.again import DONE, KNOWN, Outcome, judge
 from outrider_bus.deadletters import Why, dead_letter
-from outrider_bus.memory_database import MemoryDatabase, MemoryTx
-from outrider_bus.parking import lane_of_key
-from outrider_bus.patience import spell
+from outrider_bus.handling.again import DONE, KNOWN, Outcome, judge
+from outrider_bus.handling.parking import lane_of_key
+from outrider_bus.handling.patience import spell
+from outrider_bus.memory.database import MemoryDatabase, MemoryTx
 from outrider_bus.ports import (
     BatchHandler,
     Begin,
@@ -102,10 +102,6 @@ class Group:
                 queue.popleft()
             if not queue:
                 del self.sick[lane]
-
-    def parked(self) -> dict[str, list[RawRecord]]:
-        """Records of sick lanes."""
-        return {lane: [record for record, _ in queue] for lane, queue in self.sick.items()}
 
     def _queue(self, lane: str, record: RawRecord) -> None:
         if record not in [parked for parked, _ in self.sick[lane]]:

@@ -12,20 +12,15 @@ from outrider_contracts import topics as registry
 from outrider_contracts.envelope import encode
 from outrider_contracts.event import Event
 
-from outrider_bus.again import Outcome
-from outrider_bus.health import Health
-from outrider_bus.memory_database import MemoryDatabase
-from outrider_bus.memory_groups import BatchGroup, Group, LaneGroup
-from outrider_bus.outgoing import OutboxRow
+from outrider_bus.handling.again import Outcome
+from outrider_bus.memory.database import MemoryDatabase
+from outrider_bus.memory.groups import BatchGroup, Group, LaneGroup
 from outrider_bus.ports import BatchHandler, Lane, LaneHandler, NeverAgain
-from outrider_bus.records import Decoder, RawHeaders, RawRecord, cloud_event
+from outrider_bus.records import Decoder, OutboxRow, RawHeaders, RawRecord, cloud_event
 
 
 class MemoryBus:
-    """Deliver facts to handlers and look at what they said.
-
-    `said` holds events in order, each once; `dead_letters` and `records` hold what would lie in Kafka.
-    """
+    """Deliver facts to handlers and look at what they said: `records` and `dead_letters` would lie in Kafka."""
 
     def __init__(self, *, service: str = "test", tries: int = 5) -> None:
         self.database = MemoryDatabase(f"/outrider/{service}")
@@ -76,13 +71,9 @@ class MemoryBus:
     async def stop(self) -> None:
         """Nothing to do."""
 
-    def health(self) -> Health:
-        """Always well."""
-        return Health(ready=True, alive=True)
-
-    async def deliver(self, *events: Event, source: str = "/test", traceparent: str = "") -> None:
+    async def deliver(self, *events: Event, traceparent: str = "") -> None:
         """Bring facts to all who hear their topics, as one batch, and wait until they are worked off."""
-        spelt = [encode(event, source=source, traceparent=traceparent) for event in events]
+        spelt = [encode(event, source="/test", traceparent=traceparent) for event in events]
         await self._append([self._record(r.topic, r.key.encode(), r.value, r.headers) for r in spelt])
 
     async def deliver_raw(
@@ -103,7 +94,7 @@ class MemoryBus:
             await group.work()
 
     async def handle_again(self, group: str, record: RawRecord, *, scope: str) -> Outcome:
-        """As `Bus.handle_again`; what lies in the log is in `log`."""
+        """Have the group called *group* handle *record* once more; what was delivered is in `log`."""
         [found] = [each for each in self._groups if each.name == group]
         return await found.handle_again(record, scope=scope)
 
@@ -112,28 +103,14 @@ class MemoryBus:
         for group in self._groups:
             await group.retry_parked()
 
-    @property
-    def said(self) -> list[Event]:
-        """Every fact that was said, in order, each once."""
-        return list(self.database.events)
-
-    def said_ids(self, type_: type[Event]) -> list[str]:
-        """Ids of the facts of one type."""
-        return [event.id for event in self.said if isinstance(event, type_)]
-
     def records(self, topic: str) -> list[OutboxRow]:
         """What lies in a topic because of us: facts, team copies, raw records, dead letters."""
-        return [row for row in self.database.rows if row.topic == topic]
+        return [row for row in self.database.rows.values() if row.topic == topic]
 
     @property
     def dead_letters(self) -> list[OutboxRow]:
         """Records that were given up."""
         return self.records(self._dead_letters)
-
-    @property
-    def parked(self) -> dict[str, list[RawRecord]]:
-        """Records of sick lanes, by lane."""
-        return {lane: records for group in self._groups for lane, records in group.parked().items()}
 
     @property
     def waiting(self) -> int:

@@ -11,9 +11,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.record.memory_records import MemoryRecords
 
-from outrider_bus import forgiving
-from outrider_bus.fetching import Fetched, Stretch, fetch
 from outrider_bus.kafka import KafkaAddress
+from outrider_bus.reading import forgiving
+from outrider_bus.reading.fetching import Fetched, Stretch, fetch
 
 _WAIT_SECONDS = 0.2
 _PATIENCE_MS = 100

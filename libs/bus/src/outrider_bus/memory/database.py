@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from outrider_contracts.event import Event
 
-from outrider_bus.outgoing import OutboxRow, Outgoing
 from outrider_bus.ports import Connection, Heard, RefusedError
+from outrider_bus.records import OutboxRow
+from outrider_bus.saying.outgoing import Outgoing
 
 
 class MemoryTx(Outgoing):
@@ -20,11 +21,10 @@ class MemoryTx(Outgoing):
 
 @dataclass
 class MemoryDatabase:
-    """Begins transactions; `rows` is everything that was said, in order, once per (topic, id)."""
+    """Begins transactions; `rows` is everything that was said, in order, by topic and id."""
 
     source: str
-    rows: list[OutboxRow] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    rows: dict[tuple[str, str], OutboxRow] = field(default_factory=dict)
 
     @asynccontextmanager
     async def begin(self, cause: Heard[Event] | None = None) -> AsyncIterator[MemoryTx]:
@@ -37,7 +37,5 @@ class MemoryDatabase:
         self._keep(tx)
 
     def _keep(self, tx: MemoryTx) -> None:
-        said = {(row.topic, row.id) for row in self.rows}
-        new = {(row.topic, row.id): row for row in reversed(tx.rows) if (row.topic, row.id) not in said}
-        self.rows += reversed(new.values())
-        self.events += {event.id: event for event in tx.events if (event.topic, event.id) in new}.values()
+        for row in tx.rows:
+            self.rows.setdefault((row.topic, row.id), row)

@@ -12,12 +12,13 @@ import structlog
 from outrider_contracts.envelope import UndecodableError
 from outrider_contracts.event import Event
 
-from outrider_bus import inbox, parking, telemetry
-from outrider_bus.assignment import Assignment
+from outrider_bus import inbox, telemetry
 from outrider_bus.counters import Counters
 from outrider_bus.database import OutboxTx, PostgresDatabase
 from outrider_bus.deadletters import Why, dead_letter
+from outrider_bus.handling import parking
 from outrider_bus.ports import Heard, Lane, LaneHandler, RefusedError, StaleEpochError, Tx
+from outrider_bus.reading.assignment import Assignment
 from outrider_bus.records import Decoder, RawRecord, read
 
 _LOG = structlog.get_logger()
@@ -53,7 +54,7 @@ class KeyLanes:
     async def handle(self, job: "Job", assignment: Assignment, *, parked: int | None = None) -> None:
         """Handle one record; its inbox row and its way out of the parking lot are in the handler's transaction."""
         if job.heard is None:
-            await self.give_up(job, job.why, parked=parked)
+            await self._give_up(job, job.why, parked=parked)
             return
 
         def begin() -> AbstractAsyncContextManager[Tx]:
@@ -69,7 +70,7 @@ class KeyLanes:
         if parked is not None:  # a handler that wanted no transaction, or one whose work was done before
             await self._drop(parked)
 
-    async def give_up(self, job: "Job", why: Why, *, parked: int | None = None) -> None:
+    async def _give_up(self, job: "Job", why: Why, *, parked: int | None = None) -> None:
         """Write the dead letter, once, with the inbox row."""
         async with self.database.begin() as tx:
             if new := await inbox.take(tx.connection, self.group, [job.inbox_key]):
@@ -86,10 +87,10 @@ class KeyLanes:
         else:
             await self._drop(parked.seq)
 
-    async def give_up_parked(self, parked: parking.Parked, why: Why) -> None:
+    async def give_up(self, parked: parking.Parked, why: Why) -> None:
         """Make a dead letter of a parked record."""
         if job := self.sort(parked.record):
-            await self.give_up(job, why, parked=parked.seq)
+            await self._give_up(job, why, parked=parked.seq)
 
     async def _drop(self, seq: int) -> None:
         """Take a parked record out that there is nothing to do for any more."""

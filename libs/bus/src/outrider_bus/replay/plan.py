@@ -18,8 +18,8 @@ from outrider_contracts.replays import (
 )
 
 from outrider_bus.groups import Group
-from outrider_bus.replay_reader import RangeReader
-from outrider_bus.replay_sieve import ReplayRefused, Sieve
+from outrider_bus.replay.reader import RangeReader
+from outrider_bus.replay.sieve import ReplayRefused, Sieve
 
 _LOOKS_SECONDS = 5.0
 _PREVIEWS = 5

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from aiokafka import TopicPartition
 
-from outrider_bus.offsets import OffsetTracker
+from outrider_bus.reading.offsets import OffsetTracker
 from outrider_bus.records import RawRecord
 
 WINDOW = 64 * 1_048_576

@@ -1,18 +1,19 @@
 """The sick lanes of one assignment: whatever comes later queues behind what is parked; the first is tried when due."""
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Iterable
+from typing import Protocol
 
 import structlog
-from aiokafka import TopicPartition
 
-from outrider_bus import parking
 from outrider_bus.counters import Counters
 from outrider_bus.database import PostgresDatabase
 from outrider_bus.deadletters import Why
-from outrider_bus.parking import Parked
-from outrider_bus.patience import attempt, spell
+from outrider_bus.handling import parking
+from outrider_bus.handling.parking import Parked
+from outrider_bus.handling.patience import attempt, spell
 from outrider_bus.ports import StaleEpochError
+from outrider_bus.reading.assignment import Assignment
 from outrider_bus.records import RawRecord
 from outrider_bus.timing import Timing
 
@@ -20,40 +21,41 @@ _LOG = structlog.get_logger()
 _AT_A_TIME = 10
 
 
-class ParkingLot:
-    """Used by both runners. `retry` handles a parked record and `give_up` makes it a dead letter; both take it out of
-    the lot in the same transaction; `ours` tells whether the assignment lasts. Every method raises UnavailableError and
-    StaleEpochError; calling it again is harmless."""
+class Work(Protocol):
+    """What BatchTx and KeyLanes do with a parked record; either takes it out of the lot in the same transaction."""
 
-    def __init__(
-        self,
-        database: PostgresDatabase,
-        partitions: Collection[TopicPartition],
-        counters: Counters,
-        timing: Timing,
-        *,
-        retry: Callable[[Parked], Awaitable[None]],
-        give_up: Callable[[Parked, Why], Awaitable[None]],
-        ours: Callable[[], bool],
-    ) -> None:
+    @property
+    def database(self) -> PostgresDatabase: ...
+    @property
+    def counters(self) -> Counters: ...
+
+    async def retry(self, parked: Parked, assignment: Assignment) -> None:
+        """Handle it."""
+
+    async def give_up(self, parked: Parked, why: Why) -> None:
+        """Make it a dead letter."""
+
+
+class ParkingLot:
+    """Used by both runners. Every method raises UnavailableError and StaleEpochError; calling it again is harmless."""
+
+    def __init__(self, work: Work, assignment: Assignment, timing: Timing) -> None:
         self.sick: set[str] = set()
         self._due: dict[str, float] = {}
         self._look_at = 0.0
-        self._database = database
-        self._partitions = partitions
-        self._group = counters.group
-        self._counters = counters
+        self._work = work
+        self._assignment = assignment
         self._timing = timing
-        self._retry = retry
-        self._give_up = give_up
-        self._ours = ours
+        self._database = work.database
+        self._counters = work.counters
+        self._group = work.counters.group
 
     async def learn(self) -> set[str]:
         """Which lanes are sick; gives those that were not known to be. Nothing may be handled before: it could overtake
         a parked record."""
         self._look_at = time.monotonic() + self._timing.parked_look
         async with self._database.begin() as tx:
-            new = await parking.lanes(tx.connection, self._group, self._partitions) - self.sick
+            new = await parking.lanes(tx.connection, self._group, self._assignment.partitions) - self.sick
         self.sick |= new
         self._counters.parked_lanes = len(self.sick)
         return new
@@ -85,7 +87,7 @@ class ParkingLot:
 
     def _check_ours(self) -> None:
         """Whoever owns the partition now would not know of what is parked behind his back."""
-        if not self._ours():
+        if not self._assignment.active:
             raise StaleEpochError("the partition was taken away meanwhile")
 
     async def tend(self, lane: str) -> float:
@@ -121,12 +123,12 @@ class ParkingLot:
 
     async def _try(self, parked: Parked) -> None:
         self._counters.retries += 1
-        failure = await attempt(lambda: self._retry(parked), self._counters)
+        failure = await attempt(lambda: self._work.retry(parked, self._assignment), self._counters)
         if failure is None:
             return
         tries, delays = parked.attempts + 1, self._timing.retry_delays
         if tries > len(delays):
-            await self._give_up(parked, Why("handle", spell(failure), tries))
+            await self._work.give_up(parked, Why("handle", spell(failure), tries))
         else:
             async with self._database.begin() as tx:
                 await parking.failed(tx.connection, parked, wait=delays[parked.attempts], reason=spell(failure))

@@ -5,7 +5,7 @@ The group's own handlers and its inbox under a scope; the log's order, parking a
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -82,7 +82,11 @@ async def _attempt(group: Group, heard: Heard[Event], database: PostgresDatabase
 
     try:
         with telemetry.processing(scope, heard) as traced:
-            await _handle(group, traced, transaction)
+            if group.batch_handler:
+                async with transaction() as tx:
+                    await group.batch_handler([traced], tx)
+            else:
+                await group.lane_handlers[type(heard.event)](traced, transaction)
     except inbox.AlreadyDone:
         return KNOWN
     except RefusedError as refusal:
@@ -103,16 +107,6 @@ def _is_for_now(error: Exception) -> bool:
 async def unknown(database: PostgresDatabase, scope: str, topic: str, ids: Sequence[str]) -> set[str]:
     """Those of the *ids* said in *topic* that *scope* has not worked off. Raises UnavailableError."""
     return {row["event_id"] for row in await database.fetch(inbox.UNKNOWN, scope, topic, ids)}  # mostly few: it repeats
-
-
-async def _handle(
-    group: Group, heard: Heard[Event], transaction: Callable[[], AbstractAsyncContextManager[Tx]]
-) -> None:
-    if group.batch_handler:
-        async with transaction() as tx:
-            await group.batch_handler([heard], tx)
-        return
-    await group.lane_handlers[type(heard.event)](heard, transaction)
 
 
 class _Together(Exception):

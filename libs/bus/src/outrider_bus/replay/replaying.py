@@ -18,16 +18,16 @@ from outrider_contracts.names import PLATFORM
 from outrider_contracts.replays import Replay, ReplayCounts, ReplayFailure
 from outrider_contracts.tenants import AuditRecorded
 
-from outrider_bus import again, replay_jobs
-from outrider_bus.ahead import ahead
 from outrider_bus.database import PostgresDatabase
 from outrider_bus.groups import Group
-from outrider_bus.polling import raw
+from outrider_bus.handling import again
 from outrider_bus.ports import UnavailableError
-from outrider_bus.records import RawRecord
-from outrider_bus.replay_jobs import Claimed
-from outrider_bus.replay_reader import RangeReader, Slice
-from outrider_bus.replay_sieve import Sieve, Verdict
+from outrider_bus.records import RawRecord, raw
+from outrider_bus.replay import jobs
+from outrider_bus.replay.ahead import ahead
+from outrider_bus.replay.jobs import Claimed
+from outrider_bus.replay.reader import RangeReader, Slice
+from outrider_bus.replay.sieve import Sieve, Verdict
 from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()
@@ -206,7 +206,7 @@ class Replaying:
         counts = ReplayCounts.model_validate(self._counts)
         lease = self._timing.replay_lease if lease is None else lease
         async with self._database.begin() as tx:
-            if not await replay_jobs.save(
+            if not await jobs.save(
                 tx.connection, self._claimed, counts, self._cursors, self._failures, note=note, status=status,
                 lease=lease,
             ):  # fmt: skip

@@ -11,12 +11,14 @@ from outrider_contracts.names import PLATFORM
 from outrider_contracts.tenants import AuditRecorded
 from outrider_contracts.topics import team_concerned
 
-from outrider_bus import inbox, outbox, parking
+from outrider_bus import inbox
 from outrider_bus.database import PostgresDatabase
 from outrider_bus.deadletters import Why, dead_letter
 from outrider_bus.groups import Group
+from outrider_bus.handling import parking
 from outrider_bus.ports import Connection
 from outrider_bus.records import RawRecord, read
+from outrider_bus.saying import outbox
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,10 @@ class Operations:
         async with self._database.begin() as tx:
             return await outbox.waiting(tx.connection)
 
-    async def stuck(self, *, limit: int = 1000) -> list[outbox.Stuck]:
-        """Rows that Kafka does not take."""
+    async def stuck(self) -> list[outbox.Stuck]:
+        """The oldest rows that Kafka does not take, 1,000 at most."""
         async with self._database.begin() as tx:
-            return await outbox.stuck(tx.connection, limit=limit)
+            return await outbox.stuck(tx.connection)
 
     async def release(self, seqs: Sequence[int], act: Act, *, discard: bool) -> int:
         """Carry rows that were set aside once more, or drop them for good; gives how many were there."""

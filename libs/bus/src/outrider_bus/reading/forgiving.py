@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 
-from outrider_bus.fetching import Fetched, Stretch, fetch
+from outrider_bus.reading.fetching import Fetched, Stretch, fetch
 
 _MAX_BYTES = 1_048_576
 

@@ -9,15 +9,16 @@ import structlog
 from aiokafka.errors import KafkaError
 from outrider_contracts.replays import Replay, ReplayPlan, ReplayRequest
 
-from outrider_bus import again, replay_jobs
 from outrider_bus.database import PostgresDatabase
 from outrider_bus.groups import Group
+from outrider_bus.handling import again
 from outrider_bus.kafka import KafkaAddress
 from outrider_bus.ports import UnavailableError
-from outrider_bus.replay_plan import choose_topic, plan
-from outrider_bus.replay_reader import RangeReader
-from outrider_bus.replay_sieve import ReplayRefused
-from outrider_bus.replaying import Replaying, audit
+from outrider_bus.replay import jobs
+from outrider_bus.replay.plan import choose_topic, plan
+from outrider_bus.replay.reader import RangeReader
+from outrider_bus.replay.replaying import Replaying, audit
+from outrider_bus.replay.sieve import ReplayRefused
 from outrider_bus.timing import Timing, backoff
 
 _LOG = structlog.get_logger()
@@ -72,8 +73,8 @@ class Replays:
         planned = await self.plan(request, look=False)
         id = f"r-{secrets.token_hex(4)}"
         async with self._database.begin() as tx:
-            await replay_jobs.add(tx.connection, id, planned, actor=actor, reason=request.reason)
-            [job] = await replay_jobs.read(tx.connection, self._groups, id)
+            await jobs.add(tx.connection, id, planned, actor=actor, reason=request.reason)
+            [job] = await jobs.read(tx.connection, self._groups, id)
             await tx.say(audit(job, "order", actor, request.reason))
         self._wake.set()
         return job
@@ -81,12 +82,12 @@ class Replays:
     async def jobs(self) -> list[Replay]:
         """Every job of this service's groups, newest first."""
         async with self._database.begin() as tx:
-            return await replay_jobs.read(tx.connection, self._groups)
+            return await jobs.read(tx.connection, self._groups)
 
     async def get(self, id: str) -> Replay:
         """One job. Raises ReplayRefused where there is none."""
         async with self._database.begin() as tx:
-            found = await replay_jobs.read(tx.connection, self._groups, id)
+            found = await jobs.read(tx.connection, self._groups, id)
         if not found:
             raise ReplayRefused("unknown_replay", f"{self._service} has no replay {id}", "outrider events replays")
         return found[0]
@@ -116,7 +117,7 @@ class Replays:
     async def _turn(self, id: str, act: str, status: str, among: tuple[str, ...], actor: str) -> Replay:
         job = await self.get(id)
         async with self._database.begin() as tx:
-            turned = await replay_jobs.turn(tx.connection, id, status, among=among)
+            turned = await jobs.turn(tx.connection, id, status, among=among)
             if turned:
                 await tx.say(audit(job, act, actor, job.reason))
         if not turned:
@@ -131,7 +132,7 @@ class Replays:
             self._wake.clear()
             try:
                 async with self._database.begin() as tx:
-                    claimed = await replay_jobs.claim(tx.connection, self._groups, lease=self._timing.replay_lease)
+                    claimed = await jobs.claim(tx.connection, self._groups, lease=self._timing.replay_lease)
                 if claimed:
                     group = self._groups[claimed.job.group]
                     work = Replaying(claimed, group, self._database, self._timing, self._stopping)

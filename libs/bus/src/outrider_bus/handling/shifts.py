@@ -11,14 +11,14 @@ from itertools import count
 
 import structlog
 
-from outrider_bus.assignment import Assignment
-from outrider_bus.lanes import Job, KeyLanes
-from outrider_bus.parkinglot import ParkingLot
-from outrider_bus.patience import attempt
+from outrider_bus.handling.lanes import Job, KeyLanes
+from outrider_bus.handling.parkinglot import ParkingLot
+from outrider_bus.handling.patience import attempt
+from outrider_bus.handling.turns import Turns
 from outrider_bus.ports import StaleEpochError, UnavailableError
+from outrider_bus.reading.assignment import Assignment
 from outrider_bus.records import RawRecord
 from outrider_bus.timing import Timing, backoff
-from outrider_bus.turns import Turns
 
 _LOG = structlog.get_logger()
 _TURNS_IN_A_BREATH = 8
@@ -77,11 +77,7 @@ class Shift:
         self._concurrency = concurrency
         self._timing = timing
         self._progress = progress
-        self._lot = ParkingLot(
-            work.database, assignment.partitions, work.counters, timing,
-            retry=lambda parked: work.retry(parked, assignment), give_up=work.give_up_parked,
-            ours=lambda: assignment.active,
-        )  # fmt: skip
+        self._lot = ParkingLot(work, assignment, timing)
         self._lanes: dict[str, _Lane] = {}
         self._turns: Turns[RawRecord | _Lane] = Turns()
         self._waiting = asyncio.Semaphore(0)

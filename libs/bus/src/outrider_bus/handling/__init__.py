@@ -1,0 +1,1 @@
+"""Working off what was read: in lanes or in batches, once more, and what is parked meanwhile."""

@@ -1,0 +1,1 @@
+"""From a transaction's outbox to Kafka."""
