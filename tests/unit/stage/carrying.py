@@ -265,7 +265,7 @@ class CarryingSuite:
             stage_out(producer.environment, WritingJob(store, written), producer.layout)
         assert store.manifest(path_of(producer.task, "orders")) is None
 
-    @pytest.mark.parametrize("make", ["fifo", "manifest", "bytes"])
+    @pytest.mark.parametrize("make", ["fifo", "manifest", "bytes", "a\nb", "deep/a\tb/c", "\x9b"])
     def test_what_cannot_be_carried_is_refused(self, store: Store, producer: Job, make: str) -> None:
         """Leaving a file out would lose data silently."""
         directory = producer.layout.output("orders")
@@ -273,8 +273,12 @@ class CarryingSuite:
             os.mkfifo(directory / "pipe")
         elif make == "manifest":
             (directory / "_manifest.json").write_text("{}")
-        else:
+        elif make == "bytes":
             Path(os.fsdecode(bytes(directory) + b"/\xff")).write_text("")
+        else:
+            (directory / make).parent.mkdir(parents=True, exist_ok=True)
+            (directory / make).write_text("")
 
-        with pytest.raises(OutputNotStored, match=r"regular|reserved|UTF-8"):
+        with pytest.raises(OutputNotStored, match=r"regular|reserved|UTF-8|control character") as refused:
             stage_out(producer.environment, store, producer.layout)
+        assert str(refused.value).isprintable()
