@@ -1,5 +1,6 @@
 """When a pod is over, and how it ended, where an author's own containers take their time."""
 
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -55,6 +56,20 @@ def test_the_trigger_fires_when_the_outputs_are_stored() -> None:
 
     assert trigger.define_pod_container_state(seen(**STORING)) == ContainerState.RUNNING
     assert trigger.define_pod_container_state(seen(**STORED)) == ContainerState.TERMINATED
+
+
+def test_what_airflows_database_keeps_of_a_deferral_holds_no_credentials() -> None:
+    """The connection's token would lie there in the clear, for as long as the pod works."""
+    extras = {"kube_config": {"users": [{"user": {"token": "canary"}}]}}
+    trigger = EnvironmentPodTrigger(
+        pod_name="work", pod_namespace="outrider-team-ads", trigger_start_time=datetime.now(UTC),
+        base_container_name="base", kubernetes_conn_id="kubernetes_default", connection_extras=extras,
+    )  # fmt: skip
+
+    _, kept = trigger.serialize()
+
+    assert "canary" not in repr(kept)
+    assert EnvironmentPodTrigger(**kept).kubernetes_conn_id == "kubernetes_default"
 
 
 @pytest.mark.parametrize(("exit_code", "phase"), [(0, "Succeeded"), (3, "Failed")])
