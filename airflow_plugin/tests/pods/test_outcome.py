@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 from airflow.providers.cncf.kubernetes.triggers.pod import ContainerState
+from airflow.providers.cncf.kubernetes.utils import pod_manager
 from kubernetes.client import CoreV1Api, V1Pod
 from outrider_airflow.pod import manager as module
 from outrider_airflow.pod.manager import EnvironmentPodManager
@@ -48,6 +49,48 @@ def test_outputs_are_waited_for_and_a_sidecar_that_will_not_end_is_not() -> None
     looks.await_pod_completion(V1Pod())
 
     assert len(looks.left) == 1
+
+
+class Shell:
+    """A shell in an image without `pgrep`, at the end of a connection that brings its complaint in two pieces."""
+
+    def __init__(self) -> None:
+        self.on_its_way: list[str] = []
+        self.said = ""
+        self.commands: list[str] = []
+
+    def is_open(self) -> bool:
+        return bool(self.on_its_way) or not self.commands
+
+    def write_stdin(self, command: str) -> None:
+        self.commands.append(command)
+        if "pgrep" in command:
+            self.on_its_way += ["/bin/sh: 1: ", "pgrep: not found"]
+
+    def update(self, timeout: int) -> None:
+        self.said = self.on_its_way.pop(0) if self.on_its_way else ""
+
+    def peek_stdout(self) -> str:
+        return ""
+
+    def peek_stderr(self) -> str:
+        return self.said
+
+    def read_stderr(self) -> str:
+        said, self.said = self.said, ""
+        return said
+
+    def close(self) -> None: ...
+
+
+def test_the_sidecar_for_xcoms_is_told_to_end_without_pgrep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is stored as long as it runs, and the stagers' image has no `pgrep` to find it by."""
+    shell = Shell()
+    monkeypatch.setattr(pod_manager, "kubernetes_stream", lambda *_, **__: shell)
+
+    EnvironmentPodManager(CoreV1Api(), [], files=dict, kill_grace=30).extract_xcom_kill(seen(**STORING))
+
+    assert [("pgrep" in command, "kill -2" in command) for command in shell.commands] == [(False, True)]
 
 
 def test_the_trigger_fires_when_the_outputs_are_stored() -> None:
