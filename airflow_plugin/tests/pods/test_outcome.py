@@ -4,12 +4,14 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
+from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 from airflow.providers.cncf.kubernetes.triggers.pod import ContainerState
 from airflow.providers.cncf.kubernetes.utils import pod_manager
 from kubernetes.client import CoreV1Api, V1Pod
+from outrider_airflow.errors import OutputNotStored
 from outrider_airflow.pod import manager as module
 from outrider_airflow.pod.manager import EnvironmentPodManager
-from outrider_airflow.pod.outcome import error_of, judged
+from outrider_airflow.pod.outcome import error_of, held_back, in_the_stagers_words, judged
 from outrider_airflow.pod.trigger import EnvironmentPodTrigger
 from pods.test_stagers import pod, terminated
 
@@ -127,3 +129,23 @@ def test_a_sidecar_that_sigterm_ended_is_no_failure() -> None:
     found = seen(base=terminated(0), out=terminated(0), proxy=terminated(143), phase="Succeeded")
 
     assert error_of(found, "base", list) is None
+
+
+def beside(name: str, states: dict[str, Any]) -> V1Pod:
+    """A pod whose job has ended, and nothing of it is stored."""
+    found = PodGenerator.serialize_pod(seen(base=terminated(0), out=RUNNING, proxy=RUNNING))
+    status = dict(found["status"]["containerStatuses"][0], name=name, state=states)
+    found["spec"]["containers"].append({"name": name})
+    found["status"]["containerStatuses"].append(status)
+    return PodGenerator.deserialize_model_dict(found)
+
+
+def test_a_container_that_kept_the_outputs_from_being_stored_is_named() -> None:
+    """Where Airflow waits for the job alone; storage only knows that they are missing, and blames the job."""
+    refused = OutputNotStored("try 1 of ads/daily/work has not stored 'out'")
+
+    told = in_the_stagers_words(refused, held_back(beside("metrics", RUNNING), "base"))
+
+    assert str(told).startswith("outputs are stored when all of a pod's containers have ended, and 'metrics' had not")
+    assert held_back(beside("metrics", terminated(0)), "base") is None
+    assert held_back(beside("airflow-xcom-sidecar", RUNNING), "base") is None
