@@ -202,7 +202,7 @@ class CarryingSuite:
         [
             (Manifest.File(path="a", size=2), "has 1 bytes"),
             (Manifest.File(path="a", size=1, sha256="0" * 64), "sha256 differs"),
-            (Manifest.File(path="b", size=1), "b"),
+            (Manifest.File(path="b", size=1), "b is gone, though its manifest names it"),
         ],
     )
     def test_bytes_that_are_not_those_of_the_manifest_are_refused(
@@ -212,8 +212,11 @@ class CarryingSuite:
         store.put(path_of(at("extract"), "orders"), "a", BytesIO(b"1"))
         store.commit(path_of(at("extract"), "orders"), Manifest(files=(file,)))
 
-        with pytest.raises(InputNotStaged, match=reason):
+        with pytest.raises(InputNotStaged, match=reason) as refused:
             stage_in(consumer.environment, store, consumer.layout)
+        assert str(refused.value).endswith(
+            "Fix: clear task ads/daily/extract of run manual__1 in Airflow, which writes it anew"
+        )
 
     def test_links_are_never_followed(self, store: Store, producer: Job, tmp_path: Path) -> None:
         """A link in an output could name any file of the machine; it is refused by name, nothing is stored."""
