@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -45,11 +46,13 @@ def app(issuer: Issuer) -> FastAPI:
 
     @app.get("/broken/{kind}")
     async def broken(kind: str) -> None:
-        raise (
-            ProblemError(409, "taken", "it is taken", "take another")
-            if kind == "no"
-            else UnavailableError("S3 is away")
-        )
+        raise {
+            "no": ProblemError(409, "taken", "it is taken", "take another"),
+            "away": UnavailableError("S3 is away"),
+            "text": asyncpg.CharacterNotInRepertoireError('invalid byte sequence for encoding "UTF8": 0x00'),
+            "json": asyncpg.UntranslatableCharacterError("unsupported Unicode escape sequence"),
+            "number": asyncpg.DataError("invalid input for query argument $5: 2147483648 (value out of int32 range)"),
+        }[kind]
 
     return app
 
@@ -109,6 +112,15 @@ async def test_every_no_says_what_happened_and_what_to_do(client: httpx.AsyncCli
     )  # fmt: skip
     assert (away.status_code, away.json()["error"]["code"]) == (503, "unavailable")
     assert (absent.status_code, absent.json()["error"]["code"]) == (404, "http_404")
+
+
+@pytest.mark.parametrize("kind", ["text", "json", "number"])
+async def test_what_no_database_can_hold_is_the_callers_fault(client: httpx.AsyncClient, kind: str) -> None:
+    """NUL in a text or in JSON, a number out of range: asked again, the answer is the same."""
+    refused = await client.get(f"/broken/{kind}")
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "invalid_request")
+    assert "NUL in a text, or a number out of range" in refused.json()["error"]["message"]
 
 
 async def test_health_needs_no_token_and_tells_alive_from_ready(client: httpx.AsyncClient) -> None:

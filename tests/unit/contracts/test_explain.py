@@ -179,6 +179,15 @@ def test_a_run_that_goes_on_tells_what_it_waits_for() -> None:
     assert story.cause.text == "try 1 of report waits for team ads, which is not known here yet, for 14.0 s"
 
 
+def test_a_try_that_airflow_ended_is_not_said_to_have_an_error_or_words_of_its_own() -> None:
+    """Nobody raised anything: the listener was given a text by the scheduler, or by the API of whoever marked it."""
+    story = told_of(ran("failed", tried("extract", "failed", 10, 20, error_class="message")), place("extract"))
+
+    assert story.cause is not None
+    assert story.cause.text.startswith("try 1 of extract was ended by Airflow: somebody marked it, or its process")
+    assert "try 1 ended: failed after 10.0 s" in [moment.text for moment in story.moments]
+
+
 def test_of_a_mapped_task_the_part_alone_is_cleared() -> None:
     command = words.clear_command(task("part", 2))
 

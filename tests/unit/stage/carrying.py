@@ -202,7 +202,7 @@ class CarryingSuite:
         [
             (Manifest.File(path="a", size=2), "has 1 bytes"),
             (Manifest.File(path="a", size=1, sha256="0" * 64), "sha256 differs"),
-            (Manifest.File(path="b", size=1), "b"),
+            (Manifest.File(path="b", size=1), "b is gone, though its manifest names it"),
         ],
     )
     def test_bytes_that_are_not_those_of_the_manifest_are_refused(
@@ -212,8 +212,11 @@ class CarryingSuite:
         store.put(path_of(at("extract"), "orders"), "a", BytesIO(b"1"))
         store.commit(path_of(at("extract"), "orders"), Manifest(files=(file,)))
 
-        with pytest.raises(InputNotStaged, match=reason):
+        with pytest.raises(InputNotStaged, match=reason) as refused:
             stage_in(consumer.environment, store, consumer.layout)
+        assert str(refused.value).endswith(
+            "Fix: clear task ads/daily/extract of run manual__1 in Airflow, which writes it anew"
+        )
 
     def test_links_are_never_followed(self, store: Store, producer: Job, tmp_path: Path) -> None:
         """A link in an output could name any file of the machine; it is refused by name, nothing is stored."""
@@ -265,7 +268,7 @@ class CarryingSuite:
             stage_out(producer.environment, WritingJob(store, written), producer.layout)
         assert store.manifest(path_of(producer.task, "orders")) is None
 
-    @pytest.mark.parametrize("make", ["fifo", "manifest", "bytes"])
+    @pytest.mark.parametrize("make", ["fifo", "manifest", "bytes", "a\nb", "deep/a\tb/c", "\x9b"])
     def test_what_cannot_be_carried_is_refused(self, store: Store, producer: Job, make: str) -> None:
         """Leaving a file out would lose data silently."""
         directory = producer.layout.output("orders")
@@ -273,8 +276,12 @@ class CarryingSuite:
             os.mkfifo(directory / "pipe")
         elif make == "manifest":
             (directory / "_manifest.json").write_text("{}")
-        else:
+        elif make == "bytes":
             Path(os.fsdecode(bytes(directory) + b"/\xff")).write_text("")
+        else:
+            (directory / make).parent.mkdir(parents=True, exist_ok=True)
+            (directory / make).write_text("")
 
-        with pytest.raises(OutputNotStored, match=r"regular|reserved|UTF-8"):
+        with pytest.raises(OutputNotStored, match=r"regular|reserved|UTF-8|control character") as refused:
             stage_out(producer.environment, store, producer.layout)
+        assert str(refused.value).isprintable()

@@ -34,7 +34,7 @@ from outrider_airflow.pod.given import Given, given
 from outrider_airflow.pod.leftovers import left_over
 from outrider_airflow.pod.manager import EnvironmentPodManager
 from outrider_airflow.pod.offline import NoCluster, sketch
-from outrider_airflow.pod.outcome import error_of, in_the_stagers_words, judged, not_started
+from outrider_airflow.pod.outcome import error_of, held_back, in_the_stagers_words, judged, not_started
 from outrider_airflow.pod.plan import RUN_STARTED_AT, TASK, TRY
 from outrider_airflow.pod.stagers import IN, OUT, Ended, end_of, failed_start
 from outrider_airflow.pod.trigger import EnvironmentPodTrigger
@@ -362,6 +362,7 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
         if self._stored is not None:
             self.pod_manager.tell(pod, OUT)
         base = self.base_container_name
+        self._stored = self._stored or held_back(pod, base)
         return error_of(pod, base, lambda: self.pod_manager.last_lines(pod, base, _LAST_LINES))
 
 

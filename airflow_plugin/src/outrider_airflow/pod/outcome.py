@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from airflow.providers.cncf.kubernetes.utils.pod_manager import PodPhase
+from airflow.providers.cncf.kubernetes.utils.xcom_sidecar import PodDefaults
 from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import V1Pod
 
@@ -37,6 +38,18 @@ def not_started(ended: Ended) -> AirflowException:
     if ended.container == IN:
         return InputNotStaged(told(ended))
     return JobFailed(f"init container {ended.container!r} ended with exit code {ended.exit_code}: {ended.message}")
+
+
+def held_back(pod: V1Pod, base: str) -> Ended | None:
+    """Why nothing is stored though the job has ended and nobody waits any longer (for its XCom, or with Istio)."""
+    others = {container.name for container in pod.spec.containers} - {base, PodDefaults.SIDECAR_CONTAINER_NAME}
+    going = sorted(name for name in others if end_of(pod, name) is None)
+    if not going or end_of(pod, base) is None:
+        return None
+    return Ended(
+        OUT, 1, f"outputs are stored when all of a pod's containers have ended, and {going[0]!r} had not. "
+        "Fix: make it a native sidecar, an init container with restart_policy='Always'",
+    )  # fmt: skip
 
 
 def in_the_stagers_words(refused: OutputNotStored, stored: Ended | None) -> OutputNotStored:

@@ -14,9 +14,10 @@ class EnvironmentPodTrigger(KubernetesPodTrigger):
     """Fires once the pod is over. Killed while deferred, it deletes the pod with the grace of a kill."""
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The same arguments, under our name."""
+        """The same arguments, under our name, without the connection's secrets: Airflow's database keeps them as they
+        are. The triggerer asks for the connection itself."""
         _, arguments = super().serialize()
-        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
+        return f"{type(self).__module__}.{type(self).__qualname__}", {**arguments, "connection_extras": None}
 
     def define_pod_container_state(self, pod: Any) -> ContainerState:
         """The job runs on, as it were, while the sidecar stores what it wrote.

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Protocol
 
+import asyncpg
+import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -23,6 +25,7 @@ __all__ = ["Caller", "CurrentCaller", "ProblemError", "Role", "admit", "caller",
 
 
 _W3C = TraceContextTextMapPropagator()
+_log = structlog.stdlib.get_logger(__name__)
 
 
 class ProblemError(Exception):
@@ -120,6 +123,12 @@ def make_app(name: str, keys: KeySet, health: Callable[[], Healthy]) -> FastAPI:
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
         return _answer(422, Problem(code="invalid_request", message=faults, fix=f"see {app.docs_url}"))
+
+    @app.exception_handler(asyncpg.DataError)
+    async def unstorable(request: Request, error: asyncpg.DataError) -> JSONResponse:
+        _log.warning("the database can't hold what was sent", path=request.url.path, error=type(error).__name__)
+        what = "the request holds what no database can hold: NUL in a text, or a number out of range"
+        return _answer(422, Problem(code="invalid_request", message=what, fix="leave it out"))
 
     return app
 

@@ -48,7 +48,12 @@ def _lay_out(name: str, version: InputVersion, store: Store, layout: Layout) -> 
             each(partial(_fetch, store, version.path, root), manifest.files)
         finally:
             os.close(root)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
+        writer = f"task {version.version.label} of run {version.version.run_id}"
+        raise InputNotStaged(
+            f"input {name!r}: {version.path}: {error}. Fix: clear {writer} in Airflow, which writes it anew"
+        ) from error
+    except OSError as error:
         raise InputNotStaged(f"input {name!r}: {version.path}: {error}") from error
     return manifest.size
 
@@ -56,7 +61,10 @@ def _lay_out(name: str, version: InputVersion, store: Store, layout: Layout) -> 
 def _fetch(store: Store, version: str, root: int, file: Manifest.File) -> None:
     descriptor = open_beneath(root, file.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
     with os.fdopen(descriptor, "w+b") as target:
-        store.fetch(version, file.path, target)
+        try:
+            store.fetch(version, file.path, target)
+        except FileNotFoundError:
+            raise ValueError(f"{file.path} is gone, though its manifest names it") from None
         target.flush()
         os.fchmod(target.fileno(), 0o644)
         size = os.fstat(target.fileno()).st_size

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from functools import partial
@@ -15,6 +16,8 @@ from outrider_stage.parallel import each
 from outrider_stage.paths import open_beneath, open_directory
 from outrider_stage.ports import Store
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
 
 def stage_out(environment: Environment, store: Store, layout: Layout) -> dict[str, Manifest]:
     """Store every output directory in its try's generation. Gives what each holds.
@@ -22,7 +25,8 @@ def stage_out(environment: Environment, store: Store, layout: Layout) -> dict[st
     An existing empty directory is a version without files; an absent directory is no version. Empty sub-directories
     are not kept. Repeating it with the same files gives the same versions. Raises OutputNotStored for links, devices,
     sockets, names that are not UTF-8 and directories that can't be looked into: they cannot be carried, and leaving
-    them out would lose data silently; and for files that change meanwhile.
+    them out would lose data silently; for names with control characters, which policies of stores and lines of logs do
+    not take; and for files that change meanwhile.
     """
     stored = {}
     for name, place in environment.outputs.items():
@@ -70,6 +74,8 @@ def _files(root: int) -> Iterator[str]:
                 path.encode()
             except UnicodeEncodeError:
                 raise ValueError(f"the name {path!r} is not UTF-8; rename the file") from None
+            if _CONTROL.search(name):
+                raise ValueError(f"the name {path!r} holds a control character; rename the file")
             mode = os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode
             if stat.S_ISREG(mode):
                 yield path

@@ -133,6 +133,12 @@ def _failed(subject: Subject, facts: TaskFacts, last: TryAnswer) -> Cause | None
         case "lost":
             text = f"{named} is lost: its process ended without a word, and Airflow says nothing more of it"
             return Cause(kind="failed", task=facts.label, text=text, fix=_both(again), at=at)
+        case "failed" if words.is_by_airflow(last.error_class):
+            text = (
+                f"{named} was ended by Airflow: somebody marked it, or its process never began or was lost; "
+                "its log in Airflow, or the scheduler's, says which"
+            )
+            return Cause(kind="failed", task=facts.label, text=text, fix=_both(again), at=at)
         case "failed":
             text = f"{named} failed{with_}; its log in Airflow has the job's own words"
             return Cause(kind="failed", task=facts.label, text=text, fix=_both(hint, again), at=at)

@@ -59,7 +59,8 @@ def _try(facts: TaskFacts, one: TryAnswer) -> Iterator[Moment]:
         text = f"try {number} began{by}"
         yield Moment(at=one.started_at, kind="began", text=text, task=facts.label, try_number=number)
     if one.ended_at is not None:
-        with_ = f" with {words.error(one.error_class)}" if one.error_class and one.state in _WRONG else ""
+        error = words.error(one.error_class) if one.state in _WRONG else ""
+        with_ = f" with {error}" if error else ""
         after = f" after {words.length(one.ended_at - one.started_at)}" if one.started_at else ""
         yield Moment(
             at=one.ended_at, kind="ended", text=f"try {number} ended: {one.state}{with_}{after}",

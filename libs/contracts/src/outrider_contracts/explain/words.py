@@ -38,8 +38,14 @@ def moment(at: datetime) -> str:
 
 
 def error(error_class: str) -> str:
-    """An error's class without its module: `outrider_airflow.errors.JobFailed` is `JobFailed`."""
-    return error_class.rpartition(".")[2]
+    """An error's class without its module: `outrider_airflow.errors.JobFailed` is `JobFailed`. Empty where the task's
+    process raised none: then Airflow ended the try, with words of its own."""
+    return "" if is_by_airflow(error_class) else error_class.rpartition(".")[2]
+
+
+def is_by_airflow(error_class: str) -> bool:
+    """Whether Airflow ended the try from outside; the listener, which was given no exception, says `message`."""
+    return error_class == "message"
 
 
 def task(task_id: str, map_index: int) -> str:
