@@ -56,3 +56,19 @@ def test_a_secret_that_is_not_there_is_named(
 
     assert result.exit_code == 1
     assert f"{tmp_path / 'absent'}, can't be read: No such file or directory" in result.stderr
+
+
+@pytest.mark.parametrize("command", [("replay", "storage"), ("replays",), ("replays", "cancel", "r-1")])
+def test_why_no_service_tells_of_replays_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("OUTRIDER_TENANCY_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("OUTRIDER_CLIENT_SECRET_FILE", str(tmp_path / "absent"))
+
+    result = CliRunner().invoke(app, ["events", *command])
+
+    assert result.exit_code == 1
+    assert (
+        result.stderr
+        == f"error: the file with a secret, {tmp_path / 'absent'}, can't be read: No such file or directory\n"
+    )

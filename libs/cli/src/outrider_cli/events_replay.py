@@ -112,19 +112,23 @@ def replay(
 
 
 def owner_of(connection: Connection, group: str) -> GroupView:
-    """The group as the service that owns it tells it. Raises NotConnected naming the groups there are."""
+    """The group as the service that owns it tells it. Raises NotConnected naming the groups there are, and why a
+    service that may have it does not tell."""
     found: dict[str, GroupView] = {}
     silent = []
     for service in connection.urls:
         try:
             answer = Groups.model_validate(connection.ask(service, "/v1/bus/groups"))
             found |= {one.name: one for one in answer.groups}
-        except NotConnected:
-            silent.append(service)
+        except NotConnected as error:
+            silent.append(str(error))
     if group in found:
         return found[group]
-    asked = f" ({', '.join(silent)} did not answer)" if silent else ""
-    raise NotConnected(f"no service has a group {group}{asked}; there are: {', '.join(sorted(found)) or 'none'}")
+    why = "; ".join(dict.fromkeys(silent))
+    if not found:
+        raise NotConnected(why)
+    asked = f" ({why})" if why else ""
+    raise NotConnected(f"no service has a group {group}{asked}; there are: {', '.join(sorted(found))}")
 
 
 def _begin_or_end(texts: list[str] | None) -> tuple[datetime | None, dict[int, int]]:
