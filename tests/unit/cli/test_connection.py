@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from outrider_cli import connection
-from outrider_cli.connection import Missing, NotConnected, outlasting
+from outrider_cli.connection import Connection, Missing, NotConnected, outlasting
 from outrider_cli.main import app
 from typer.testing import CliRunner
 
@@ -72,3 +72,10 @@ def test_why_no_service_tells_of_replays_is_said_once(
         result.stderr
         == f"error: the file with a secret, {tmp_path / 'absent'}, can't be read: No such file or directory\n"
     )
+
+
+def test_bytes_that_are_no_text_are_not_sent() -> None:
+    nowhere = Connection(urls={"storage": "http://127.0.0.1:9"}, client_id="", secret_file=Path(), kafka={})
+
+    with pytest.raises(NotConnected, match="no text"):
+        nowhere.ask("storage", "/v1/bus/replays", "POST", json={"keys": ["\udcff"]})

@@ -16,7 +16,9 @@ from outrider_cli.events_records import Shown, as_json, as_text, hex_lines, matc
 from outrider_cli.events_tail import read_moment
 from outrider_cli.events_times import moment
 from outrider_cli.events_topics import faults_of
+from outrider_cli.main import app
 from outrider_contracts.topics import SHARED, TopicSpec, dead_letters
+from typer.testing import CliRunner
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SPEC = TopicSpec("outrider.a.v1", "a", "a", partitions=2, retention_ms=1000)
@@ -92,6 +94,24 @@ def test_a_time_is_a_while_ago_or_a_moment(text: str, at: datetime) -> None:
 def test_what_is_no_time_is_a_mistake_in_the_command(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="is no time"):
         read_moment(text, NOW)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tail", "airflow.v1", "-n", "-1"),
+        ("tail", "airflow.v1", "--partition", "-1"),
+        ("parked", "retry", "--all", "--reason", "x" * 501),
+        ("outbox", "retry", "--all", "--reason", "x" * 501),
+        ("dlq", "redrive", "storage/0/1", "--reason", "x" * 501),
+        ("dlq", "redrive", "storage/0/1", "--reason", "\udcff"),
+        ("dlq", "discard", "storage/0/1", "--reason", ""),
+        ("replay", "storage", "--reason", "x" * 501),
+        ("replay", "storage", "--rate", "inf"),
+    ],
+)
+def test_what_nobody_would_take_is_a_mistake_in_the_command(command: tuple[str, ...]) -> None:
+    assert CliRunner().invoke(app, ["events", *command]).exit_code == 2
 
 
 def test_a_timestamp_is_whatever_its_writer_says() -> None:

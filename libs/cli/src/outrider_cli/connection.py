@@ -73,6 +73,8 @@ class Connection:
         try:
             with httpx.Client(auth=_Bearer(self), timeout=30.0, trust_env=False) as client:
                 answer = client.request(method, url, **options)
+        except UnicodeEncodeError:
+            raise NotConnected("a word of the command is no text (UTF-8), so nothing was asked") from None
         except httpx.TransportError as error:
             silent = "tenancy" if error.request.url.path == _TOKEN_PATH else service  # who gives tokens is asked first
             raise NotConnected(
