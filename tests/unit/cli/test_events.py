@@ -1,17 +1,19 @@
 """How `outrider events` reads what is typed and spells what lies in Kafka, whatever that is."""
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import typer
 from hypothesis import given
 from hypothesis import strategies as st
-from outrider_cli.connection import NotConnected
-from outrider_cli.events_broker import Group, expected
+from outrider_cli.connection import Connection, NotConnected
+from outrider_cli.events_broker import Broker, Group, expected
 from outrider_cli.events_format import length, size, visible
-from outrider_cli.events_groups import Lag, totals
-from outrider_cli.events_letters import Letter, Wanted, parse_id
+from outrider_cli.events_groups import Lag, measure, totals
+from outrider_cli.events_letters import Letter, Wanted, find, parse_id
 from outrider_cli.events_records import Shown, as_json, as_text, hex_lines, matches, value_text
 from outrider_cli.events_tail import read_moment
 from outrider_cli.events_times import moment
@@ -160,6 +162,28 @@ def test_a_group_is_as_late_as_its_latest_partition() -> None:
     lags = [Lag("g", "t", 0, 5, 10, 5, 3.0), Lag("g", "t", 1, None, 2, 2, 60.0), Lag("h", "t", 0, 1, 1, 0, 0.0)]
 
     assert totals(lags) == [("g", 7, 60.0), ("h", 0, 0.0)]
+
+
+class Blind(Broker):
+    """What a user without rights is shown by Kafka: nothing, and no error."""
+
+    def __init__(self) -> None:
+        pass
+
+    def partitions(self) -> dict[str, int]:
+        return {}
+
+    def groups(self, only: Sequence[str] = ()) -> list[Group]:
+        return []
+
+
+def test_what_is_not_shown_is_not_taken_for_well() -> None:
+    nowhere = Connection(urls={}, client_id="", secret_file=Path(), kafka={})
+
+    with pytest.raises(NotConnected, match="not for this user's eyes"):
+        measure(Blind(), ())
+    with pytest.raises(NotConnected, match=r"outrider\.dlq\.storage.* not for this user's eyes"):
+        find(Blind(), nowhere, Wanted(), settled=False)
 
 
 def test_an_id_names_service_partition_and_offset() -> None:

@@ -97,7 +97,9 @@ def read(broker: Broker, starts: Mapping[Place, int], stop: Mapping[Place, int] 
                 place = (message.topic() or "", message.partition() or 0)
                 fault = message.error()
                 if fault is not None and fault.code() != KafkaError._PARTITION_EOF:
-                    raise NotConnected(f"Kafka refused to read {place[0]}: {fault.name()}; may the operator read it?")
+                    raise NotConnected(
+                        f"Kafka refused to read {place[0] or 'at all'}: {fault.name()}; may the operator read it?"
+                    )
                 behind = (message.offset() or 0) + (0 if fault is not None else 1)
                 if fault is None and (stop is None or behind <= stop[place]):
                     yield shown(message)
