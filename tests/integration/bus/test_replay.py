@@ -1,13 +1,16 @@
 """Replays on real Kafka and PostgreSQL: what was missed is handled, what was done stays as it is."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from outrider_bus.bus import Bus
 from outrider_bus.ports import Heard, Tx
+from outrider_bus.records import RawRecord, cloud_event
 from outrider_bus.replay.sieve import ReplayRefused
 from outrider_contracts.airflow import RunFinished
+from outrider_contracts.envelope import Envelope
 from outrider_contracts.event import Event
 from outrider_contracts.replays import Replay, ReplayRequest
 
@@ -104,6 +107,28 @@ async def test_the_end_is_frozen_by_the_plan(world: RealWorld) -> None:
     assert refusal.value.code == "another_plan"
 
 
+async def test_what_is_missing_is_counted_also_where_only_the_content_tells(world: RealWorld) -> None:
+    """As in the inboxes of teams, whose records have no headers of ours."""
+
+    async def handle(facts: Sequence[Heard[Event]], tx: Tx) -> None:
+        """Nothing: the inbox is enough."""
+
+    def decode(record: RawRecord) -> tuple[Envelope, Event]:
+        return cloud_event(record) or pytest.fail("it is a fact")
+
+    world.bus.batches(group=world.group, topics=[world.topic], types=[RunFinished], handler=handle, decode=decode)
+    await world.start()
+    facts = [finished(world, f"r{n}", n) for n in range(10)]
+    await world.deliver(*facts)
+    await world.settle()
+    handled = await world.buses[-1].replays.plan(wanted(world))
+    await world.pool.execute("DELETE FROM bus.inbox WHERE event_id = ANY ($1)", [fact.id for fact in facts[5:8]])
+    forgotten = await world.buses[-1].replays.plan(wanted(world))
+
+    assert (handled.matching, handled.missing) == (10, 0)
+    assert (forgotten.matching, forgotten.missing) == (10, 3)
+
+
 async def test_filters_choose_by_team_key_type_partition_offset_and_time(world: RealWorld) -> None:
     hear(world, "lanes", say_answer)
     await world.start()
@@ -128,6 +153,7 @@ async def test_filters_choose_by_team_key_type_partition_offset_and_time(world: 
     assert await matching(since=datetime.now(UTC) + timedelta(hours=1)) == 0
     assert await matching(until=datetime.now(UTC) - timedelta(hours=1)) == 0
     assert await matching(since=datetime.now(UTC) - timedelta(hours=1)) == 30
+    assert await matching(since=datetime(1, 1, 1, tzinfo=UTC)) == 30  # Kafka knows no time before 1970
     for wrong in ({"types": ["NoSuch"]}, {"partitions": [77]}, {"topic": "outrider.other"}, {"group": "other"}):
         with pytest.raises(ReplayRefused):
             await matching(**wrong)

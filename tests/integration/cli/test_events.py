@@ -143,6 +143,7 @@ def test_records_are_found_by_team_type_key_offset_and_time(operator: Operator, 
     assert [record["key"] for record in operator.lines("tail", topic, "-n", "2")] == ["key8", "key9"]
     assert [record["offset"] for record in operator.lines("tail", topic, "--from", "7")] == [7, 8, 9]
     assert operator.lines("tail", topic, "--since", "2020-01-01")[0]["key"] == "key0"
+    assert operator.lines("tail", topic, "--since", "0001-01-01")[0]["key"] == "key0"
     assert operator.run("tail", topic, "--since", "yesterday").exit_code == 2
     assert operator.run("tail", "absent").exit_code == 1
 

@@ -8,6 +8,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from outrider_bus.reading.fetching import Fetched, Stretch
+from outrider_bus.reading.forgiving import lenient
 from outrider_bus.replay.reader import Slice
 
 PARTITION = TopicPartition("t", 0)
@@ -25,6 +26,20 @@ def batch(first: int, count: int, headers: Sequence[tuple[str, bytes]] = ()) -> 
 
 def stretch(fetched: Fetched, offset: int) -> Stretch:
     return Stretch(PARTITION, MemoryRecords(fetched.data), fetched.aborted, offset)
+
+
+@pytest.mark.parametrize("offset", [13, 20, 22, 31])
+def test_records_come_from_an_offset_in_any_batch(offset: int) -> None:
+    """What was fetched is taken apart more than once: the batch of the offset need not be the first."""
+    fetched = Fetched(batch(10, 5) + batch(20, 5) + batch(30, 5), None)
+    all_there = [*range(10, 15), *range(20, 25), *range(30, 35)]
+
+    for opened in (stretch(fetched, offset), lenient(PARTITION, fetched, offset)):
+        assert [record.offset for record in opened] == [each for each in all_there if each >= offset]
+        assert opened.next_fetch_offset == 35
+    assert [record.offset for record in Slice(PARTITION, fetched, offset, 33, []).records()] == [
+        each for each in all_there if offset <= each < 33
+    ]
 
 
 def test_records_come_from_the_offset_that_was_asked_for() -> None:

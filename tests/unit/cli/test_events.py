@@ -1,22 +1,26 @@
 """How `outrider events` reads what is typed and spells what lies in Kafka, whatever that is."""
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import typer
 from hypothesis import given
 from hypothesis import strategies as st
-from outrider_cli.connection import NotConnected
-from outrider_cli.events_broker import Group, expected
+from outrider_cli.connection import Connection, NotConnected
+from outrider_cli.events_broker import Broker, Group, expected
 from outrider_cli.events_format import length, size, visible
-from outrider_cli.events_groups import Lag, totals
-from outrider_cli.events_letters import Letter, Wanted, parse_id
+from outrider_cli.events_groups import Lag, measure, totals
+from outrider_cli.events_letters import Letter, Wanted, find, parse_id
 from outrider_cli.events_records import Shown, as_json, as_text, hex_lines, matches, value_text
 from outrider_cli.events_tail import read_moment
 from outrider_cli.events_times import moment
 from outrider_cli.events_topics import faults_of
+from outrider_cli.main import app
 from outrider_contracts.topics import SHARED, TopicSpec, dead_letters
+from typer.testing import CliRunner
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SPEC = TopicSpec("outrider.a.v1", "a", "a", partitions=2, retention_ms=1000)
@@ -94,6 +98,24 @@ def test_what_is_no_time_is_a_mistake_in_the_command(text: str) -> None:
         read_moment(text, NOW)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tail", "airflow.v1", "-n", "-1"),
+        ("tail", "airflow.v1", "--partition", "-1"),
+        ("parked", "retry", "--all", "--reason", "x" * 501),
+        ("outbox", "retry", "--all", "--reason", "x" * 501),
+        ("dlq", "redrive", "storage/0/1", "--reason", "x" * 501),
+        ("dlq", "redrive", "storage/0/1", "--reason", "\udcff"),
+        ("dlq", "discard", "storage/0/1", "--reason", ""),
+        ("replay", "storage", "--reason", "x" * 501),
+        ("replay", "storage", "--rate", "inf"),
+    ],
+)
+def test_what_nobody_would_take_is_a_mistake_in_the_command(command: tuple[str, ...]) -> None:
+    assert CliRunner().invoke(app, ["events", *command]).exit_code == 2
+
+
 def test_a_timestamp_is_whatever_its_writer_says() -> None:
     assert moment(-1).year == 1970
     assert moment(1 << 62).year == 9999
@@ -140,6 +162,28 @@ def test_a_group_is_as_late_as_its_latest_partition() -> None:
     lags = [Lag("g", "t", 0, 5, 10, 5, 3.0), Lag("g", "t", 1, None, 2, 2, 60.0), Lag("h", "t", 0, 1, 1, 0, 0.0)]
 
     assert totals(lags) == [("g", 7, 60.0), ("h", 0, 0.0)]
+
+
+class Blind(Broker):
+    """What a user without rights is shown by Kafka: nothing, and no error."""
+
+    def __init__(self) -> None:
+        pass
+
+    def partitions(self) -> dict[str, int]:
+        return {}
+
+    def groups(self, only: Sequence[str] = ()) -> list[Group]:
+        return []
+
+
+def test_what_is_not_shown_is_not_taken_for_well() -> None:
+    nowhere = Connection(urls={}, client_id="", secret_file=Path(), kafka={})
+
+    with pytest.raises(NotConnected, match="not for this user's eyes"):
+        measure(Blind(), ())
+    with pytest.raises(NotConnected, match=r"outrider\.dlq\.storage.* not for this user's eyes"):
+        find(Blind(), nowhere, Wanted(), settled=False)
 
 
 def test_an_id_names_service_partition_and_offset() -> None:

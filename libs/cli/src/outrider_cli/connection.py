@@ -48,12 +48,12 @@ class Connection:
 
     @classmethod
     def find(cls, home: Path | None = None) -> Self:
-        """As `OUTRIDER_TENANCY_URL` and its like say, else the local stack at *home*."""
+        """As `OUTRIDER_TENANCY_URL` and its like say, else the local stack at *home*. Raises NotConnected."""
         if "OUTRIDER_TENANCY_URL" not in os.environ:
             return cls.of(Stack.open(home))
         services = ("tenancy", "storage", "lineage", "sweep")
         secret_file = Path(os.environ.get("OUTRIDER_CLIENT_SECRET_FILE", "client-secret"))
-        password = Path(os.environ.get("OUTRIDER_KAFKA_PASSWORD_FILE", os.devnull)).read_text().strip()
+        password = _secret(Path(os.environ.get("OUTRIDER_KAFKA_PASSWORD_FILE", os.devnull)))
         security = {
             "security.protocol": os.environ.get("OUTRIDER_KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT"),
             "sasl.mechanism": "SCRAM-SHA-512",
@@ -73,6 +73,8 @@ class Connection:
         try:
             with httpx.Client(auth=_Bearer(self), timeout=30.0, trust_env=False) as client:
                 answer = client.request(method, url, **options)
+        except UnicodeEncodeError:
+            raise NotConnected("a word of the command is no text (UTF-8), so nothing was asked") from None
         except httpx.TransportError as error:
             silent = "tenancy" if error.request.url.path == _TOKEN_PATH else service  # who gives tokens is asked first
             raise NotConnected(
@@ -108,7 +110,7 @@ class _Bearer(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         if time.monotonic() >= self._until:
-            basic = httpx.BasicAuth(self._connection.client_id, self._connection.secret_file.read_text().strip())
+            basic = httpx.BasicAuth(self._connection.client_id, _secret(self._connection.secret_file))
             url = self._connection.urls["tenancy"] + _TOKEN_PATH
             wanted = httpx.Request("POST", url, data={"grant_type": "client_credentials"})
             answer = yield next(basic.auth_flow(wanted))
@@ -118,6 +120,13 @@ class _Bearer(httpx.Auth):
             self._until = time.monotonic() + float(answer.json()["expires_in"]) - 30
         request.headers["authorization"] = f"Bearer {self._token}"
         yield request
+
+
+def _secret(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        raise NotConnected(f"the file with a secret, {file}, can't be read: {error.strerror}") from None
 
 
 def _problem(service: str, answer: httpx.Response) -> str:

@@ -64,8 +64,8 @@ class Broker:
         return {place: (first[place], end[place]) for place in wanted}
 
     def offsets_at(self, places: Iterable[Place], milliseconds: int) -> dict[Place, int]:
-        """The first offset said at that time or later; -1 where nothing was."""
-        return self._offsets(list(places), OffsetSpec.for_timestamp(milliseconds))
+        """The first offset said at that time or later; -1 where nothing was. Kafka's time begins in 1970."""
+        return self._offsets(list(places), OffsetSpec.for_timestamp(max(0, milliseconds)))
 
     def configurations(self, topics: Iterable[str]) -> dict[str, dict[str, str]]:
         """How each topic is configured; empty where we may not know."""

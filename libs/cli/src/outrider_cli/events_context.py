@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
+from outrider_contracts import operations
+from pydantic import TypeAdapter, ValidationError
 from rich.markup import escape
 
 from outrider_cli.connection import Connection, NotConnected
@@ -14,6 +16,18 @@ from outrider_cli.context import err, fail, home_of, stack_of
 from outrider_cli.events_broker import Broker
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+_REASON: TypeAdapter[str] = TypeAdapter(operations.Reason)
+
+
+def takes_reason(text: str) -> str:
+    """The reason as services take it. Ends with status 2 where they would not."""
+    try:
+        return _REASON.validate_python(text)
+    except ValidationError as error:
+        raise typer.BadParameter(error.errors()[0]["msg"]) from None
+
+
+Reason = Annotated[str, typer.Option(help="Why; it is audited.", callback=takes_reason)]
 
 
 @contextmanager

@@ -51,7 +51,8 @@ def ls(
       outrider events dlq ls --service storage --team ops --since 2d
       outrider events dlq ls --all --json | jq -r '.[] | select(.stage == "validate") | .id'
 
-    Ends with 0; 1 where Kafka does not answer; 2 for an unknown service or a time that can't be read.
+    Ends with 0; 1 where Kafka does not answer or shows no dead letters' topic; 2 for an unknown service or a time that
+    can't be read.
     """
     wanted = wanted_of(service, team, stage, group, since)
     with connected(context) as connection, err.status("reading …"):

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from outrider_cli.connection import NotConnected
 from outrider_cli.context import out
 from outrider_cli.events_broker import Broker, Group, Place
 from outrider_cli.events_context import AsJson, broker_of
@@ -88,7 +89,8 @@ def lag(
       outrider events lag --watch 2
       outrider events lag --max-seconds 60 --max-records 10000 || page-somebody
 
-    Ends with 0; 1 where Kafka does not answer or a group is unknown; 3 where a group is further behind than allowed.
+    Ends with 0; 1 where Kafka does not answer, shows no group or does not know one; 3 where a group is further behind
+    than allowed.
     """
     with broker_of(context) as broker:
         found = measure(broker, group or ())
@@ -109,10 +111,13 @@ def lag(
 
 
 def measure(broker: Broker, only: Sequence[str]) -> list[Lag]:
-    """The lag of every partition that the groups read."""
-    found = [
-        (group.name, place, committed) for group in broker.groups(only) for place, committed in group.committed.items()
-    ]
+    """The lag of every partition that the groups read. Raises NotConnected where no group is seen: that is no sign of
+    everything being well."""
+    seen = broker.groups(only)
+    if not seen:
+        fix = "`outrider topics apply` grants it"
+        raise NotConnected(f"Kafka shows no consumer group: nobody has read yet, or not for this user's eyes; {fix}")
+    found = [(group.name, place, committed) for group in seen for place, committed in group.committed.items()]
     there = broker.partitions()
     live = [(name, place, committed) for name, place, committed in found if place[1] < there.get(place[0], 0)]
     ends = broker.ends({place for _, place, _ in live})

@@ -81,9 +81,15 @@ class Wanted:
 
 
 def find(broker: Broker, connection: Connection, wanted: Wanted, *, settled: bool) -> list[Letter]:
-    """The letters that are wanted, oldest first; with *settled* also those nothing is left to do about."""
+    """The letters that are wanted, oldest first; with *settled* also those nothing is left to do about. Topics that
+    Kafka does not show are named on stderr; NotConnected where it shows none."""
     there = broker.partitions()
     topics = [registry.dead_letters(service) for service in wanted.services or SERVICES]
+    if hidden := [name for name in topics if name not in there]:
+        unseen = f"{', '.join(hidden)}: not there, or not for this user's eyes; `outrider topics apply` grants it"
+        if len(hidden) == len(topics):
+            raise NotConnected(unseen)
+        warn(unseen)
     places = [(name, number) for name in topics for number in range(there.get(name, 0))]
     ends = broker.ends(places)
     starts = {place: low for place, (low, _) in ends.items()}

@@ -9,14 +9,13 @@ from rich.markup import escape
 
 from outrider_cli.connection import Connection, NotConnected
 from outrider_cli.context import out
-from outrider_cli.events_context import AsJson, confirm, connected
+from outrider_cli.events_context import AsJson, Reason, confirm, connected
 from outrider_cli.events_format import ago, length, size, table, visible
 from outrider_cli.events_services import ask_each, post
 
 app = typer.Typer(invoke_without_command=True)
 Rows = Annotated[list[str] | None, typer.Argument(metavar="ROW...", help="As `outbox ls` shows them: storage/17.")]
 All = Annotated[bool, typer.Option("--all", help="Every stuck row.")]
-Reason = Annotated[str, typer.Option(help="Why; it is audited.")]
 
 
 @app.callback()

@@ -10,14 +10,13 @@ from rich.markup import escape
 
 from outrider_cli.connection import Connection, NotConnected
 from outrider_cli.context import out
-from outrider_cli.events_context import AsJson, confirm, connected
+from outrider_cli.events_context import AsJson, Reason, confirm, connected
 from outrider_cli.events_format import ago, length, visible
 from outrider_cli.events_services import ask_each, post
 
 app = typer.Typer(invoke_without_command=True)
 OfGroup = Annotated[str | None, typer.Option("--group", help="Only this consumer group's.")]
 OfTeam = Annotated[str | None, typer.Option("--team", help="Only this team's.")]
-Reason = Annotated[str, typer.Option(help="Why; it is audited.")]
 Found = tuple[str, ParkedLane]
 """A sick lane and its service."""
 _SAYS = {

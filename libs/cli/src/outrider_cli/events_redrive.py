@@ -18,14 +18,14 @@ from rich.progress import track
 from outrider_cli.connection import Connection
 from outrider_cli.context import err, out
 from outrider_cli.events_broker import Broker
-from outrider_cli.events_context import confirm, connected
+from outrider_cli.events_context import confirm, connected, takes_reason
 from outrider_cli.events_dlq import OfGroup, OfService, OfStage, OfTeam, Since, wanted_of
 from outrider_cli.events_format import table, visible
 from outrider_cli.events_letters import find, parse_id
 from outrider_cli.events_services import post
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="As `dlq ls` shows them: storage/0/123.")]
-Reason = Annotated[str, typer.Option(help="Why; it is kept with the letter and audited.")]
+Reason = Annotated[str, typer.Option(help="Why; it is kept with the letter and audited.", callback=takes_reason)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 _SETTLED = ("done", "known", "skipped")
 _LEFT = 3
@@ -133,6 +133,8 @@ def discard(
     Ends with 0 where all are settled; 1 where a service does not answer; 2 for a mistake in the command or no
     confirmation; 3 where letters were refused.
     """
+    if not reason:
+        raise typer.BadParameter("say why: --reason TEXT")
     with connected(context) as connection:
         for id_ in ids:
             parse_id(id_)

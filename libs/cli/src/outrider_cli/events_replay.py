@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from outrider_cli.connection import Connection, NotConnected
 from outrider_cli.context import out
-from outrider_cli.events_context import AsJson, connected
+from outrider_cli.events_context import AsJson, connected, takes_reason
 from outrider_cli.events_replays import follow_to_its_end, show_plan
 from outrider_cli.events_tail import read_moment
 
@@ -44,8 +44,12 @@ def replay(
         bool, typer.Option("--missing", help="Only what the group has not handled (the default).")
     ] = False,
     reapply: Annotated[bool, typer.Option("--reapply", help="Also what the group has handled, once more.")] = False,
-    rate: Annotated[float | None, typer.Option(min=0.01, help="At most so many matching records a second.")] = None,
-    reason: Annotated[str, typer.Option(help="Why; it is shown and audited. Needed to run it.")] = "",
+    rate: Annotated[
+        float | None, typer.Option(min=0.01, max=1e9, help="At most so many matching records a second.")
+    ] = None,
+    reason: Annotated[
+        str, typer.Option(help="Why; it is shown and audited. Needed to run it.", callback=takes_reason)
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Run what the plan shows, without asking.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show how far it is until it ends.")] = False,
     as_json: AsJson = False,
@@ -100,7 +104,7 @@ def replay(
         if not yes and not _agreed():
             _say("Nothing was done. Run it with --reason WHY --yes.", as_json)
             return
-        reason = reason.strip() or typer.prompt("Why (it is audited)")
+        reason = reason.strip() or takes_reason(typer.prompt("Why (it is audited)"))
         told = {"topic": plan.topic, "ranges": plan.ranges, "digest": plan.digest, "reason": reason}
         job = Replay.model_validate(_post(connection, service, request.model_copy(update=told)))
         if follow:
@@ -112,19 +116,23 @@ def replay(
 
 
 def owner_of(connection: Connection, group: str) -> GroupView:
-    """The group as the service that owns it tells it. Raises NotConnected naming the groups there are."""
+    """The group as the service that owns it tells it. Raises NotConnected naming the groups there are, and why a
+    service that may have it does not tell."""
     found: dict[str, GroupView] = {}
     silent = []
     for service in connection.urls:
         try:
             answer = Groups.model_validate(connection.ask(service, "/v1/bus/groups"))
             found |= {one.name: one for one in answer.groups}
-        except NotConnected:
-            silent.append(service)
+        except NotConnected as error:
+            silent.append(str(error))
     if group in found:
         return found[group]
-    asked = f" ({', '.join(silent)} did not answer)" if silent else ""
-    raise NotConnected(f"no service has a group {group}{asked}; there are: {', '.join(sorted(found)) or 'none'}")
+    why = "; ".join(dict.fromkeys(silent))
+    if not found:
+        raise NotConnected(why)
+    asked = f" ({why})" if why else ""
+    raise NotConnected(f"no service has a group {group}{asked}; there are: {', '.join(sorted(found))}")
 
 
 def _begin_or_end(texts: list[str] | None) -> tuple[datetime | None, dict[int, int]]:

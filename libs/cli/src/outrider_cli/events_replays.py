@@ -12,8 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from outrider_cli.connection import Connection, NotConnected, outlasting
 from outrider_cli.context import out
-from outrider_cli.events_context import AsJson, connected, warn
+from outrider_cli.events_context import AsJson, connected
 from outrider_cli.events_format import ago, length, table, visible
+from outrider_cli.events_services import ask_each
 
 app = typer.Typer(help="Replays: list them, watch one, stop it, go on with it.", rich_markup_mode=None)
 Id = Annotated[str, typer.Argument(help="The replay's id; `outrider events replays` lists them.")]
@@ -164,16 +165,9 @@ def _act(context: typer.Context, id: str, act: str, as_json: bool) -> None:
     _print(job, as_json)
 
 
-def _all(connection: Connection) -> dict[str, list[Replay]]:
-    found = {}
-    for service in connection.urls:
-        try:
-            found[service] = list(Replays.model_validate(connection.ask(service, "/v1/bus/replays")).replays)
-        except NotConnected as error:
-            warn(str(error))
-    if not found:
-        raise NotConnected("no service answers, so nothing is known of replays")
-    return found
+def _all(connection: Connection) -> dict[str, tuple[Replay, ...]]:
+    answers = ask_each(connection, "/v1/bus/replays", Replays)
+    return {service: answer.replays for service, answer in answers.items()}
 
 
 def _find(connection: Connection, id: str) -> tuple[str, Replay]:

@@ -29,9 +29,9 @@ def tail(
     key: Annotated[str | None, typer.Option(help="Only this key; * and ? stand for others.")] = None,
     since: Annotated[str | None, typer.Option(help="From then on: 90s, 2h, 3d ago, or 2026-11-22T10:00Z.")] = None,
     from_: Annotated[int | None, typer.Option("--from", help="From this offset on, in each partition.")] = None,
-    partition: Annotated[int | None, typer.Option(help="Only this partition.")] = None,
+    partition: Annotated[int | None, typer.Option(min=0, help="Only this partition.")] = None,
     last: Annotated[
-        int | None, typer.Option("-n", help="At most so many, the newest [10; all with --since or --from].")
+        int | None, typer.Option("-n", min=0, help="At most so many, the newest [10; all with --since or --from].")
     ] = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what comes, until Ctrl-C.")] = False,
     json_: AsJson = False,
@@ -97,7 +97,9 @@ def read(broker: Broker, starts: Mapping[Place, int], stop: Mapping[Place, int] 
                 place = (message.topic() or "", message.partition() or 0)
                 fault = message.error()
                 if fault is not None and fault.code() != KafkaError._PARTITION_EOF:
-                    raise NotConnected(f"Kafka refused to read {place[0]}: {fault.name()}; may the operator read it?")
+                    raise NotConnected(
+                        f"Kafka refused to read {place[0] or 'at all'}: {fault.name()}; may the operator read it?"
+                    )
                 behind = (message.offset() or 0) + (0 if fault is not None else 1)
                 if fault is None and (stop is None or behind <= stop[place]):
                     yield shown(message)

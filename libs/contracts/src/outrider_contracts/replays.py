@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from outrider_contracts.model import Instant, Model
+from outrider_contracts.operations import Reason
 
 ReplayMode = Literal["missing", "reapply"]
 ReplayStatus = Literal["queued", "running", "done", "cancelled", "failed"]
@@ -20,7 +21,9 @@ class ReplayChoice(Model):
     teams: tuple[str, ...] = ()
     keys: tuple[str, ...] = Field(default=(), description="a record key, or its beginning with * behind it")
     types: tuple[str, ...] = Field(default=(), description="RunFinished, or outrider.airflow.run.finished.v1")
-    rate: float | None = Field(default=None, gt=0, description="matching records per second; None: as fast as it goes")
+    rate: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="matching records per second; None: as fast as it goes"
+    )
 
 
 class OffsetRange(Model):
@@ -40,7 +43,7 @@ class ReplayRequest(ReplayChoice):
     offsets: dict[int, int] = Field(default_factory=dict, description="partition -> first offset")
     until_offsets: dict[int, int] = Field(default_factory=dict, description="partition -> offset behind the last")
     partitions: tuple[int, ...] = ()
-    reason: str = ""
+    reason: Reason = ""
     plan_only: bool = False
     ranges: tuple[OffsetRange, ...] = ()
     digest: str = ""

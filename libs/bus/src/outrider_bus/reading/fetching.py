@@ -3,6 +3,7 @@
 What the consumer does besides takes as long as the reading itself: nothing of it is needed where offsets are known.
 """
 
+from itertools import dropwhile
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
@@ -29,11 +30,13 @@ class Fetched(NamedTuple):
 
 
 class Stretch(PartitionRecords):  # type: ignore[misc]  # aiokafka is untyped
-    """Gives records as the parser makes them (offset, timestamp, key, value, headers), without markers and what
-    transactions took back; `next_fetch_offset` is behind what was given."""
+    """Gives records from *offset* on as the parser makes them (offset, timestamp, key, value, headers), without markers
+    and what transactions took back; `next_fetch_offset` is behind what was given."""
 
     def __init__(self, partition: TopicPartition, records: Any, aborted: Any, offset: int) -> None:
         super().__init__(partition, records, aborted, offset, None, None, True, READ_COMMITTED)
+        # the parser skips within the first batch only: it takes for granted that this is the one *offset* lies in
+        self._records_iterator = dropwhile(lambda record: record.offset < offset, self._unpack_records())
 
     def _consumer_record(self, _partition: TopicPartition, record: Any) -> Any:
         return record

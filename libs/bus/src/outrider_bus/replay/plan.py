@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from aiokafka import TopicPartition
+from outrider_contracts.envelope import UndecodableError
+from outrider_contracts.event import Event
 from outrider_contracts.replays import (
     LeftOut,
     OffsetRange,
@@ -18,12 +21,16 @@ from outrider_contracts.replays import (
 )
 
 from outrider_bus.groups import Group
+from outrider_bus.ports import Heard
+from outrider_bus.records import raw, read
 from outrider_bus.replay.reader import RangeReader
 from outrider_bus.replay.sieve import ReplayRefused, Sieve
 
 _LOOKS_SECONDS = 5.0
 _PREVIEWS = 5
 _PER_READ = 2000
+_PER_READ_DECODED = 100
+"""Few where each has to be decoded: nothing else happens meanwhile."""
 _SPELT = 200
 
 
@@ -68,12 +75,13 @@ async def plan(
     ranges, warnings = await _ranges(request, reader)
     oldest = datetime.now(UTC) - timedelta(days=inbox_days)
     reader.seek({r.partition: (r.start, r.end) for r in ranges})
-    looks = _Looks(sieve)
+    looks = _Looks(sieve, lambda part, record: read(raw(part, record), group.decoder))
+    at_once = _PER_READ if sieve.tells_by_headers else _PER_READ_DECODED
     began = time.monotonic()
     while look and not reader.is_over and time.monotonic() - began < _LOOKS_SECONDS:
-        if part := await reader.read(_PER_READ, lambda record: record):
+        if part := await reader.read(at_once, lambda record: record):
             for record in part.taken:
-                looks.at(part.partition.partition, record)
+                looks.at(part.partition, record)
         if request.mode == "missing" and looks.ids:
             looks.missing += len(await unknown(looks.ids))
             looks.ids = []
@@ -148,8 +156,9 @@ async def _ranges(request: ReplayRequest, reader: RangeReader) -> tuple[list[Off
 class _Looks:
     """Counts what a plan has looked at."""
 
-    def __init__(self, sieve: Sieve) -> None:
+    def __init__(self, sieve: Sieve, decode: Callable[[TopicPartition, Any], Heard[Event] | None]) -> None:
         self._sieve = sieve
+        self._decode = decode
         self.seen: Counter[int] = Counter()
         self.matching: Counter[int] = Counter()
         self.left_out: Counter[str] = Counter()
@@ -159,8 +168,9 @@ class _Looks:
         self.missing = 0
         self.earliest: datetime | None = None
 
-    def at(self, partition: int, record: Any) -> None:
+    def at(self, place: TopicPartition, record: Any) -> None:
         """Look at one record."""
+        partition = place.partition
         self.seen[partition] += 1
         verdict, kind, id_ = self._sieve.judge(record)
         if verdict == "left_out":
@@ -168,9 +178,10 @@ class _Looks:
         if verdict != "matches":
             return
         self.matching[partition] += 1
-        if id_:
-            self.ids.append(id_)
-        else:  # only its content tells
+        told = id_ or self._told_by_content(place, record)
+        if told:
+            self.ids.append(told)
+        elif told is not None:
             self.missing += 1
         said_at = datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
         self.earliest = min(self.earliest or said_at, said_at)
@@ -182,3 +193,11 @@ class _Looks:
                     type=kind[:_SPELT], id=id_[:_SPELT], bytes=len(record.value or b""),
                 )
             )  # fmt: skip
+
+    def _told_by_content(self, place: TopicPartition, record: Any) -> str | None:
+        """Its id, "" where it can't be read and so was never handled; None where there is nothing to handle."""
+        try:
+            heard = self._decode(place, record)
+        except UndecodableError:
+            return ""
+        return heard.envelope.id if heard else None

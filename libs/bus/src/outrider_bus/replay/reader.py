@@ -84,8 +84,9 @@ class RangeReader:
         return {each.partition: (first[each], last[each]) for each in chosen}
 
     async def at(self, when: datetime, partitions: Collection[int]) -> dict[int, int | None]:
-        """The first offset said at *when* or later; None where there is none."""
-        asked = {TopicPartition(self._topic, number): int(when.timestamp() * 1000) for number in partitions}
+        """The first offset said at *when* or later; None where there is none. Kafka's time begins in 1970."""
+        moment = max(0, int(when.timestamp() * 1000))
+        asked = {TopicPartition(self._topic, number): moment for number in partitions}
         found = await self._consumer.offsets_for_times(asked)
         return {each.partition: there.offset if (there := found[each]) else None for each in asked}
 

@@ -38,7 +38,7 @@ class Sieve:
         self._teams = frozenset(choice.teams)
         self._keys = frozenset(key.encode() for key in choice.keys if not key.endswith("*"))
         self._beginnings = tuple(key[:-1].encode() for key in choice.keys if key.endswith("*"))
-        self._by_headers = group.decoder is cloud_event
+        self.tells_by_headers = group.decoder is cloud_event
         self._team = team_of_topic(choice.topic)
         self._looks_at_keys = bool(self._teams or self._keys or self._beginnings)
 
@@ -49,7 +49,7 @@ class Sieve:
             key = record.key or b""
             if not self._is_key(key) or not self._is_team(key):
                 return "no", "", ""
-        if not self._by_headers:
+        if not self.tells_by_headers:
             return "matches", "", ""
         headers = dict(record.headers)
         kind, id_ = headers.get("ce_type"), headers.get("ce_id")
