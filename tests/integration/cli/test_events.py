@@ -1,6 +1,9 @@
 """`outrider events` on a running stack: Kafka, tenancy and storage are up; lineage and sweep are not."""
 
 import json
+import signal
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -13,6 +16,9 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 from confluent_kafka.cimpl import NewTopic
+from outrider_cli.connection import NotConnected
+from outrider_cli.events_broker import Broker
+from outrider_cli.events_groups import measure
 from outrider_cli.main import app
 from outrider_contracts.airflow import AirflowEvent, RunFinished
 from outrider_contracts.envelope import encode
@@ -105,6 +111,27 @@ def test_groups_say_whose_they_are_and_who_is_in_them(operator: Operator) -> Non
     assert (groups["storage"]["owner"], groups["storage"]["state"]) == ("storage", "stable")
     assert groups["storage"]["topics"] == [AirflowEvent.topic]
     assert [member["partitions"] for member in groups["storage"]["members"]] == [12]
+
+
+def test_what_kafka_does_not_show_is_not_taken_for_well(operator: Operator) -> None:
+    """Airflow's user reads nothing and may look at no group; Kafka answers with none, and no error."""
+    blind = Broker(kafka.client_config(operator.stack, "airflow"))
+
+    for look in (blind.groups, lambda: measure(blind, ())):
+        with pytest.raises(NotConnected, match="not for this user's eyes"):
+            look()
+
+
+def test_lag_is_watched_by_programs_too(operator: Operator) -> None:
+    outrider = str(Path(sys.executable).with_name("outrider"))
+    command = [outrider, "--home", str(operator.stack.layout.home), "events", "lag", "storage"]
+    with subprocess.Popen([*command, "--watch", "0.2", "--json"], stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        looks = [json.loads(watching.stdout.readline()) for _ in range(2)]
+        watching.send_signal(signal.SIGINT)
+
+    assert all({one["group"] for one in look} == {"storage"} for look in looks)
+    assert watching.returncode == 0
 
 
 def test_lag_is_told_in_records_and_seconds_and_by_the_exit_status(operator: Operator, topic: str) -> None:

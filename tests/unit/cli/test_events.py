@@ -1,9 +1,9 @@
 """How `outrider events` reads what is typed and spells what lies in Kafka, whatever that is."""
 
 import unicodedata
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 from outrider_cli.connection import Connection, NotConnected
 from outrider_cli.events_broker import Broker, Group, expected
 from outrider_cli.events_format import length, size, visible
-from outrider_cli.events_groups import Lag, measure, totals
+from outrider_cli.events_groups import Lag, totals
 from outrider_cli.events_letters import Letter, Wanted, find, parse_id
+from outrider_cli.events_parked import act
+from outrider_cli.events_parked import find as find_sick
 from outrider_cli.events_records import Shown, as_json, as_text, hex_lines, matches, value_text
 from outrider_cli.events_tail import read_moment
 from outrider_cli.events_times import moment
 from outrider_cli.events_topics import faults_of
 from outrider_cli.main import app
+from outrider_contracts.operations import ParkedRequest
 from outrider_contracts.topics import SHARED, TopicSpec, dead_letters
 from typer.testing import CliRunner
 
@@ -173,17 +176,32 @@ class Blind(Broker):
     def partitions(self) -> dict[str, int]:
         return {}
 
-    def groups(self, only: Sequence[str] = ()) -> list[Group]:
-        return []
-
 
 def test_what_is_not_shown_is_not_taken_for_well() -> None:
     nowhere = Connection(urls={}, client_id="", secret_file=Path(), kafka={})
 
-    with pytest.raises(NotConnected, match="not for this user's eyes"):
-        measure(Blind(), ())
     with pytest.raises(NotConnected, match=r"outrider\.dlq\.storage.* not for this user's eyes"):
         find(Blind(), nowhere, Wanted(), settled=False)
+
+
+class Sick(Connection):
+    """A platform whose storage has 2,500 sick lanes; it takes as many names at once as the contract lets it."""
+
+    def ask(self, service: str, path: str, method: str = "GET", **options: Any) -> Any:
+        if method == "GET":
+            known = {"team": "ads", "attempts": 1, "next_try_at": NOW, "parked_at": NOW, "reason": "", "behind": 0}
+            lanes = [{"group": "storage", "lane": f"l{n}", "record": "t/0/1", "key": "k", **known} for n in range(2500)]
+            return {"lanes": lanes if service == "storage" else []}
+        wanted = ParkedRequest.model_validate(options["json"])
+        return {"lanes": [{**one.model_dump(), "outcome": "done"} for one in wanted.lanes]}
+
+
+def test_all_sick_lanes_are_tried_however_many(capsys: pytest.CaptureFixture[str]) -> None:
+    connection = Sick(urls={}, client_id="", secret_file=Path(), kafka={})
+
+    act(connection, "retry", find_sick(connection, None, None), "mended")
+
+    assert len(capsys.readouterr().out.splitlines()) == 2500
 
 
 def test_an_id_names_service_partition_and_offset() -> None:

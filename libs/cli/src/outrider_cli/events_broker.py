@@ -81,7 +81,8 @@ class Broker:
         return found
 
     def groups(self, only: Sequence[str] = ()) -> list[Group]:
-        """All groups, or those named. Raises NotConnected naming the groups there are where one is unknown."""
+        """All groups, or those named. Raises NotConnected where one is unknown, and where none is seen: that is no
+        sign of everything being well."""
         with _told():
             known = sorted(found.group_id for found in self._result(self._admin.list_consumer_groups()).valid)
             if unknown := [name for name in only if name not in known]:
@@ -89,7 +90,10 @@ class Broker:
                 raise NotConnected(f"there is no group {', '.join(unknown)}; there are: {there}")
             names = list(only or known)
             if not names:
-                return []
+                raise NotConnected(
+                    "Kafka shows no consumer group: nobody has read yet, or not for this user's eyes; "
+                    "`outrider topics apply` grants it"
+                )
             told = self._admin.describe_consumer_groups(names, request_timeout=_SECONDS)
             asked = {n: self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(n)])[n] for n in names}
             return [self._group(name, self._result(told[name]), self._result(asked[name])) for name in names]

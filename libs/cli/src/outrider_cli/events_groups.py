@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -12,7 +12,6 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from outrider_cli.connection import NotConnected
 from outrider_cli.context import out
 from outrider_cli.events_broker import Broker, Group, Place
 from outrider_cli.events_context import AsJson, broker_of
@@ -47,7 +46,7 @@ def groups(context: typer.Context, as_json: AsJson = False) -> None:
       outrider events groups
       outrider events groups --json | jq -r '.[] | select(.state == "empty") | .name'
 
-    Ends with 0; 1 where Kafka does not answer.
+    Ends with 0; 1 where Kafka does not answer or shows no group.
     """
     with broker_of(context) as broker:
         found = broker.groups()
@@ -87,16 +86,17 @@ def lag(
       outrider events lag
       outrider events lag storage --partitions
       outrider events lag --watch 2
+      outrider events lag storage --watch 10 --json >> lag.jsonl
       outrider events lag --max-seconds 60 --max-records 10000 || page-somebody
 
     Ends with 0; 1 where Kafka does not answer, shows no group or does not know one; 3 where a group is further behind
     than allowed.
     """
     with broker_of(context) as broker:
-        found = measure(broker, group or ())
         if watch is not None:
-            _watch(broker, group or (), watch, every_partition=partitions)
+            _watch(_looks(broker, group or (), watch), every_partition=partitions, as_json=as_json)
             return
+        found = measure(broker, group or ())
     if as_json:
         print(json.dumps([asdict(one) for one in found], indent=1))
     else:
@@ -111,13 +111,10 @@ def lag(
 
 
 def measure(broker: Broker, only: Sequence[str]) -> list[Lag]:
-    """The lag of every partition that the groups read. Raises NotConnected where no group is seen: that is no sign of
-    everything being well."""
-    seen = broker.groups(only)
-    if not seen:
-        fix = "`outrider topics apply` grants it"
-        raise NotConnected(f"Kafka shows no consumer group: nobody has read yet, or not for this user's eyes; {fix}")
-    found = [(group.name, place, committed) for group in seen for place, committed in group.committed.items()]
+    """The lag of every partition that the groups read."""
+    found = [
+        (group.name, place, committed) for group in broker.groups(only) for place, committed in group.committed.items()
+    ]
     there = broker.partitions()
     live = [(name, place, committed) for name, place, committed in found if place[1] < there.get(place[0], 0)]
     ends = broker.ends({place for _, place, _ in live})
@@ -158,12 +155,25 @@ def lag_table(found: Sequence[Lag], *, every_partition: bool) -> Table:
     return shown
 
 
-def _watch(broker: Broker, only: Sequence[str], seconds: float, *, every_partition: bool) -> None:
+def _looks(broker: Broker, only: Sequence[str], seconds: float) -> Iterator[list[Lag]]:
+    while True:
+        yield measure(broker, only)
+        time.sleep(max(0.2, seconds))
+
+
+def _watch(looks: Iterable[list[Lag]], *, every_partition: bool, as_json: bool) -> None:
+    """On a terminal in place; elsewhere one look after the other, as JSON each on a line."""
     try:
-        with Live(console=out, auto_refresh=False, screen=out.is_terminal) as live:
-            while True:
-                live.update(lag_table(measure(broker, only), every_partition=every_partition), refresh=True)
-                time.sleep(max(0.2, seconds))
+        if as_json:
+            for found in looks:
+                print(json.dumps([asdict(one) for one in found]), flush=True)
+        elif not out.is_terminal:
+            for found in looks:
+                out.print(lag_table(found, every_partition=every_partition))
+        else:
+            with Live(console=out, auto_refresh=False, screen=True) as live:
+                for found in looks:
+                    live.update(lag_table(found, every_partition=every_partition), refresh=True)
     except KeyboardInterrupt:
         return
 

@@ -1,6 +1,7 @@
 """`outrider events parked`: lanes that are sick, and what to do with the record they stumble over."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -17,6 +18,8 @@ from outrider_cli.events_services import ask_each, post
 app = typer.Typer(invoke_without_command=True)
 OfGroup = Annotated[str | None, typer.Option("--group", help="Only this consumer group's.")]
 OfTeam = Annotated[str | None, typer.Option("--team", help="Only this team's.")]
+_AT_ONCE = 1000
+"""Lanes that one request may name."""
 Found = tuple[str, ParkedLane]
 """A sick lane and its service."""
 _SAYS = {
@@ -48,7 +51,7 @@ def ls(context: typer.Context, group: OfGroup = None, team: OfTeam = None, as_js
     Ends with 0; 1 where no service answers (one of several that does not is named on stderr).
     """
     with connected(context) as connection:
-        found = _find(connection, group, team)
+        found = find(connection, group, team)
     if as_json:
         print(json.dumps([{"service": s, **lane.model_dump(mode="json")} for s, lane in found], indent=1))
         return
@@ -83,7 +86,7 @@ def retry(
     Ends with 0; 1 where a lane is unknown or a service does not answer; 2 where none is named.
     """
     with connected(context) as connection:
-        _act(connection, "retry", _choose(connection, lanes or [], all_, group, team), reason)
+        act(connection, "retry", _choose(connection, lanes or [], all_, group, team), reason)
 
 
 @app.command("give-up")
@@ -109,10 +112,11 @@ def give_up(
             why = escape(visible(one.reason))
             out.print(f"{escape(visible(one.lane))}  {escape(one.record)}  tries {one.attempts}  {why}", soft_wrap=True)
         confirm(f"give up {len(chosen)} record(s)?", yes)
-        _act(connection, "give-up", chosen, reason)
+        act(connection, "give-up", chosen, reason)
 
 
-def _find(connection: Connection, group: str | None, team: str | None) -> list[Found]:
+def find(connection: Connection, group: str | None, team: str | None) -> list[Found]:
+    """The sick lanes there are, with their services."""
     answers = ask_each(connection, "/v1/bus/parked", Parked)
     found = [(service, lane) for service, parked in answers.items() for lane in parked.lanes]
     return [(s, one) for s, one in found if group in (None, one.group) and team in (None, one.team)]
@@ -121,7 +125,7 @@ def _find(connection: Connection, group: str | None, team: str | None) -> list[F
 def _choose(connection: Connection, names: list[str], all_: bool, group: str | None, team: str | None) -> list[Found]:
     if bool(names) == all_:
         raise typer.BadParameter("name lanes as `outrider events parked` shows them, or say --all")
-    found = _find(connection, group, team)
+    found = find(connection, group, team)
     for name in names:
         groups = [one.group for _, one in found if one.lane == name]
         if not groups:
@@ -131,13 +135,14 @@ def _choose(connection: Connection, names: list[str], all_: bool, group: str | N
     return [(service, one) for service, one in found if all_ or one.lane in names]
 
 
-def _act(connection: Connection, what: Literal["retry", "give-up"], chosen: list[Found], reason: str) -> None:
+def act(connection: Connection, what: Literal["retry", "give-up"], chosen: Sequence[Found], reason: str) -> None:
+    """Have the services try lanes, or give their first records up, and say what became of each."""
     for service in sorted({service for service, _ in chosen}):
-        lanes = tuple(LaneName(group=one.group, lane=one.lane) for owner, one in chosen if owner == service)
-        answer = post(
-            connection, service, f"/v1/bus/parked/{what}", ParkedRequest(lanes=lanes, reason=reason), LaneOutcomes
-        )
-        for one in answer.lanes:
-            out.print(f"{escape(visible(one.lane))}: {_SAYS[one.outcome][what]}", soft_wrap=True)
+        lanes = [LaneName(group=one.group, lane=one.lane) for owner, one in chosen if owner == service]
+        for at in range(0, len(lanes), _AT_ONCE):
+            request = ParkedRequest(lanes=tuple(lanes[at : at + _AT_ONCE]), reason=reason)
+            answer = post(connection, service, f"/v1/bus/parked/{what}", request, LaneOutcomes)
+            for one in answer.lanes:
+                out.print(f"{escape(visible(one.lane))}: {_SAYS[one.outcome][what]}", soft_wrap=True)
     if not chosen:
         out.print("no lane is sick")
