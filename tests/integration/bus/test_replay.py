@@ -10,7 +10,7 @@ from outrider_bus.ports import Heard, Tx
 from outrider_bus.records import RawRecord, cloud_event
 from outrider_bus.replay.sieve import ReplayRefused
 from outrider_contracts.airflow import RunFinished
-from outrider_contracts.envelope import Envelope
+from outrider_contracts.envelope import Envelope, encode
 from outrider_contracts.event import Event
 from outrider_contracts.replays import Replay, ReplayRequest
 
@@ -173,6 +173,29 @@ async def test_a_plan_shows_what_is_there_without_content_and_what_is_left_out(w
     assert plan.seconds == pytest.approx(5)
     assert plan.warnings == ()
     assert await world.pool.fetchval("SELECT count(*) FROM bus.replays") == 0
+
+
+@pytest.mark.parametrize("how", ["lanes", "batches"])
+async def test_a_dead_letter_of_what_can_not_be_read_is_not_missing(world: RealWorld, how: str) -> None:
+    """It was worked off: `dlq redrive` is for that. Once it is gone from the inbox it is missing, as a fact is."""
+    hear(world, how, say_answer)
+    await world.start()
+    await world.deliver(*(finished(world, f"r{n}", n) for n in range(10)))
+    await world.deliver_raw(b"no fact at all")
+    spelt = encode(finished(world, "r77"), source="/test")
+    await world.deliver_raw(b"no json", key=spelt.key.encode(), headers=spelt.headers)
+    await world.settle()
+    replays = world.buses[-1].replays
+
+    plan, job = await replays.plan(wanted(world)), await replay(world)
+    again = await replay(world, mode="reapply")
+    await forget_inbox(world)
+    forgotten, missing = await replays.plan(wanted(world)), await replay(world)
+
+    assert (plan.matching, plan.missing) == (12, 0)
+    assert (job.counts.known, job.counts.failed) == (12, 0)
+    assert (again.counts.done, again.counts.failed) == (10, 2)
+    assert (forgotten.missing, missing.counts.done, missing.counts.failed) == (12, 10, 2)
 
 
 async def test_a_failing_record_is_counted_and_shown_and_blocks_nobody(world: RealWorld) -> None:

@@ -40,12 +40,15 @@ def key_of(heard: Heard[Event]) -> tuple[str, str]:
     return (heard.origin.topic, heard.envelope.id)
 
 
+def place(record: RawRecord) -> str:
+    """What stands for the id of a record that can't be read. A topic that was made anew begins anew with its offsets,
+    but not in time."""
+    return f"@{record.partition}/{record.offset}@{round(record.timestamp.timestamp() * 1000)}"
+
+
 def key(record: RawRecord, heard: Heard[Event] | None) -> tuple[str, str]:
-    """A record's entry: its fact's; the place where it can't be read. A topic that was made anew begins anew with its
-    offsets, but not in time."""
-    if heard:
-        return key_of(heard)
-    return (record.topic, f"@{record.partition}/{record.offset}@{round(record.timestamp.timestamp() * 1000)}")
+    """A record's entry: its fact's; its place where it can't be read."""
+    return key_of(heard) if heard else (record.topic, place(record))
 
 
 async def take(connection: Connection, group: str, keys: Collection[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -135,7 +135,18 @@ class Attempt:
             handled = await (self._batch(facts) if self.group.batch_handler else self._lanes(facts))
             for place, outcome in handled.items():
                 outcomes[place] = outcome
+        for place in await self._given_up(records, [at for at, one in enumerate(outcomes) if one.kind == "failed"]):
+            outcomes[place] = KNOWN
         return outcomes
+
+    async def _given_up(self, records: Sequence[RawRecord], failed: Sequence[int]) -> list[int]:
+        """Which of those that failed could not be read in the scope before: a dead letter was made of them."""
+        if not failed:
+            return []
+        names = {place: inbox.place(records[place]) for place in failed}
+        topic, asked = records[0].topic, list(names.values())
+        new = await self.surely(lambda: unknown(self.database, self.scope, topic, asked))
+        return [place for place, name in names.items() if name not in new]
 
     async def _one(self, heard: Heard[Event]) -> Outcome:
         outcome: Outcome = await self.surely(lambda: _attempt(self.group, heard, self.database, scope=self.scope))

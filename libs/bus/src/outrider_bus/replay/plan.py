@@ -9,7 +9,6 @@ from typing import Any
 
 from aiokafka import TopicPartition
 from outrider_contracts.envelope import UndecodableError
-from outrider_contracts.event import Event
 from outrider_contracts.replays import (
     LeftOut,
     OffsetRange,
@@ -20,9 +19,9 @@ from outrider_contracts.replays import (
     digest_of,
 )
 
+from outrider_bus import inbox
 from outrider_bus.groups import Group
-from outrider_bus.ports import Heard
-from outrider_bus.records import raw, read
+from outrider_bus.records import RawRecord, raw, read
 from outrider_bus.replay.reader import RangeReader
 from outrider_bus.replay.sieve import ReplayRefused, Sieve
 
@@ -32,6 +31,8 @@ _PER_READ = 2000
 _PER_READ_DECODED = 100
 """Few where each has to be decoded: nothing else happens meanwhile."""
 _SPELT = 200
+Ask = Callable[[Sequence[str]], Awaitable[Collection[str]]]
+"""Those of some ids that the inbox does not know."""
 
 
 def choose_topic(request: ReplayRequest, group: Group) -> ReplayRequest:
@@ -65,26 +66,23 @@ async def plan(
     group: Group,
     reader: RangeReader,
     *,
-    unknown: Callable[[Sequence[str]], Awaitable[Collection[str]]],
+    unknown: Ask,
     inbox_days: float,
     look: bool,
 ) -> ReplayPlan:
-    """Say what *request* would do; *unknown* gives those of some ids that the inbox does not know. Raises
-    ReplayRefused, UnavailableError."""
+    """Say what *request* would do. Raises ReplayRefused, UnavailableError."""
     sieve = Sieve(request, group)
     ranges, warnings = await _ranges(request, reader)
     oldest = datetime.now(UTC) - timedelta(days=inbox_days)
     reader.seek({r.partition: (r.start, r.end) for r in ranges})
-    looks = _Looks(sieve, lambda part, record: read(raw(part, record), group.decoder))
+    looks = _Looks(sieve, group, ask=unknown if request.mode == "missing" else None)
     at_once = _PER_READ if sieve.tells_by_headers else _PER_READ_DECODED
     began = time.monotonic()
     while look and not reader.is_over and time.monotonic() - began < _LOOKS_SECONDS:
         if part := await reader.read(at_once, lambda record: record):
             for record in part.taken:
                 looks.at(part.partition, record)
-        if request.mode == "missing" and looks.ids:
-            looks.missing += len(await unknown(looks.ids))
-            looks.ids = []
+        await looks.count_missing()
     took = max(time.monotonic() - began, 0.001)
     complete = reader.is_over
     parts = [
@@ -156,16 +154,17 @@ async def _ranges(request: ReplayRequest, reader: RangeReader) -> tuple[list[Off
 class _Looks:
     """Counts what a plan has looked at."""
 
-    def __init__(self, sieve: Sieve, decode: Callable[[TopicPartition, Any], Heard[Event] | None]) -> None:
+    def __init__(self, sieve: Sieve, group: Group, *, ask: Ask | None) -> None:
         self._sieve = sieve
-        self._decode = decode
+        self._group = group
+        self._ask = ask
         self.seen: Counter[int] = Counter()
         self.matching: Counter[int] = Counter()
         self.left_out: Counter[str] = Counter()
         self.previews: list[RecordPreview] = []
-        self.ids: list[str] = []
-        """Of what matches, since they were asked for last."""
         self.missing = 0
+        self._asked: dict[str, tuple[TopicPartition, Any]] = {}
+        """What matches by its id, since it was asked for last."""
         self.earliest: datetime | None = None
 
     def at(self, place: TopicPartition, record: Any) -> None:
@@ -178,11 +177,8 @@ class _Looks:
         if verdict != "matches":
             return
         self.matching[partition] += 1
-        told = id_ or self._told_by_content(place, record)
-        if told:
-            self.ids.append(told)
-        elif told is not None:
-            self.missing += 1
+        if self._ask and (told := id_ or self._told_by_content(raw(place, record))):
+            self._asked[told] = (place, record)
         said_at = datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
         self.earliest = min(self.earliest or said_at, said_at)
         if len(self.previews) < _PREVIEWS:
@@ -194,10 +190,23 @@ class _Looks:
                 )
             )  # fmt: skip
 
-    def _told_by_content(self, place: TopicPartition, record: Any) -> str | None:
-        """Its id, "" where it can't be read and so was never handled; None where there is nothing to handle."""
+    async def count_missing(self) -> None:
+        """Ask for what was looked at since. What was given up as unreadable and still is has its dead letter."""
+        if not self._ask or not self._asked:
+            return
+        asked, self._asked = self._asked, {}
+        new = [raw(*asked[id_]) for id_ in await self._ask(list(asked))]
+        places = {inbox.place(record): record for record in new}
+        never = set(await self._ask(list(places))) if places else set()
+        given_up = [
+            place for place, record in places.items() if place not in never and self._told_by_content(record) == place
+        ]
+        self.missing += len(new) - len(given_up)
+
+    def _told_by_content(self, record: RawRecord) -> str:
+        """Its id; its place where it can't be read; "" where there is nothing to handle."""
         try:
-            heard = self._decode(place, record)
+            heard = read(record, self._group.decoder)
         except UndecodableError:
-            return ""
-        return heard.envelope.id if heard else None
+            return inbox.place(record)
+        return heard.envelope.id if heard else ""
