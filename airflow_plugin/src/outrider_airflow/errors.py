@@ -1,9 +1,13 @@
 """How an environment task fails, as Airflow understands it: with or without a retry, in one clear line."""
 
+from collections.abc import Iterable
+from typing import Self
+
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from outrider_contracts.http import NotReady
 
 KILLED = "the job was ended from outside; nothing of it is kept"
+_LONGEST_LINE = 1000
 
 
 class EnvironmentRefused(AirflowFailException):
@@ -32,6 +36,11 @@ class OutputNotStored(AirflowException):
 
 class JobFailed(AirflowException):
     """The job ended with an exit code other than 0, or could not be started."""
+
+    @classmethod
+    def saying(cls, how: str, last_lines: Iterable[str]) -> Self:
+        """With what the job said last; a line may be as long as the job likes, an error may not."""
+        return cls("\n".join((f"{how}; its last lines:", *(line[:_LONGEST_LINE] for line in last_lines))))
 
 
 class JobKilled(AirflowException):

@@ -93,7 +93,7 @@ class LocalExecutionEnvironmentOperator(ExecutionEnvironmentMixin):
             if self._take(data, ended):
                 storage.carried(attempt.carried("out", time.monotonic() - began))
             if ended.exit_code != 0:
-                raise JobFailed("\n".join((f"the job {_how(ended.exit_code)}; its last lines:", *ended.last_lines)))
+                raise JobFailed.saying(f"the job {_how(ended.exit_code)}", ended.last_lines)
 
     @property
     def was_killed(self) -> bool:

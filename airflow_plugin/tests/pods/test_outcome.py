@@ -149,3 +149,13 @@ def test_a_container_that_kept_the_outputs_from_being_stored_is_named() -> None:
     assert str(told).startswith("outputs are stored when all of a pod's containers have ended, and 'metrics' had not")
     assert held_back(beside("metrics", terminated(0)), "base") is None
     assert held_back(beside("airflow-xcom-sidecar", RUNNING), "base") is None
+
+
+def test_an_error_holds_no_line_as_long_as_the_job_likes() -> None:
+    """Airflow keeps it, and every page that shows it."""
+    found = seen(base=terminated(3), out=terminated(0), proxy=RUNNING)
+
+    error = error_of(found, "base", lambda: ["before", "x" * 200_000])
+
+    assert str(error).startswith("the job ended with exit code 3; its last lines:\nbefore\nxxx")
+    assert len(str(error)) < 2000

@@ -18,8 +18,7 @@ def error_of(pod: V1Pod, base: str, last_lines: Callable[[], list[str]]) -> Airf
     job, stored = end_of(pod, base), end_of(pod, OUT)
     if job is not None and job.exit_code != 0:
         hint = f" ({job.message})" if job.message and job.message != "Error" else ""
-        how = f"the job ended with exit code {job.exit_code}{hint}; its last lines:"
-        return JobFailed("\n".join((how, *last_lines())))
+        return JobFailed.saying(f"the job ended with exit code {job.exit_code}{hint}", last_lines())
     if job is not None and stored is not None and stored.exit_code != 0:
         return OutputNotStored(told(stored))
     return None
