@@ -14,9 +14,12 @@ class Model(BaseModel):
 
 def _utc(value: datetime) -> datetime:
     try:
-        return value.astimezone(UTC)
+        moment = value.astimezone(UTC)
     except OverflowError:
-        raise ValueError("the moment lies outside the years 1 to 9999 in UTC") from None
+        moment = datetime.max
+    if not datetime.min.year < moment.year < datetime.max.year:  # there has to be a before and an after
+        raise ValueError("the moment lies outside the years 2 to 9998 in UTC")
+    return moment
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
