@@ -161,10 +161,11 @@ def test_values_that_say_no_fact_are_undecodable(value: bytes | None, stage: str
         {"run": {"team": "ads", "dag_id": "d", "run_id": "r" * 251}},
         {"team_rule": "guess"},
         {"clear_number": "many"},
+        {"clear_number": 2**31},
     ],
 )
 def test_fields_that_break_a_rule_are_undecodable(fields: dict[str, object]) -> None:
-    """Naive times, moments outside the calendar, malformed teams, words nobody knows."""
+    """Naive times, moments outside the calendar, malformed teams, words nobody knows, numbers no database takes."""
     value = json.dumps({**json.loads(STARTED.model_dump_json()), **fields}).encode()
 
     with pytest.raises(UndecodableError) as refusal:

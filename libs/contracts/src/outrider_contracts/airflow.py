@@ -8,7 +8,7 @@ from pydantic import Field
 from outrider_contracts.declarations import TaskDeclaration
 from outrider_contracts.event import Event
 from outrider_contracts.keys import RunKey, TaskKey, TryKey
-from outrider_contracts.model import Instant, Model
+from outrider_contracts.model import Count, Instant, Model
 from outrider_contracts.names import PLATFORM, TeamId
 
 TeamRule = Literal["multi-team", "bundle", "path", "tag", "default"]
@@ -34,8 +34,8 @@ class GraphDeclared(AirflowEvent):
     type: ClassVar[str] = "outrider.airflow.graph-declared.v1"
     run: RunKey
     dag_version: str
-    chunk: int = 0
-    chunks: int = 1
+    chunk: Count = 0
+    chunks: Count = 1
     tasks: tuple[TaskDeclaration, ...] = ()
 
     def key(self) -> str:
@@ -55,7 +55,7 @@ class RunStarted(AirflowEvent):
     type: ClassVar[str] = "outrider.airflow.run-started.v1"
     run: RunKey
     run_started_at: Instant
-    clear_number: int = 0
+    clear_number: Count = 0
     run_after: Instant
     logical_date: Instant | None = None
     data_interval_start: Instant | None = None
@@ -88,7 +88,7 @@ class RunFinished(AirflowEvent):
     type: ClassVar[str] = "outrider.airflow.run-finished.v1"
     run: RunKey
     run_started_at: Instant
-    clear_number: int = 0
+    clear_number: Count = 0
     state: Literal["success", "failed"]
     finished_at: Instant
     logical_date: Instant | None = None
@@ -140,7 +140,7 @@ class TaskStarted(AirflowEvent):
     hostname: str = ""
     team_rule: TeamRule = "multi-team"
     declaration: TaskDeclaration | None = None
-    clear_number: int = 0
+    clear_number: Count = 0
     """How often its run had been cleared when it began."""
 
     def key(self) -> str:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from outrider_contracts.event import Event
 from outrider_contracts.keys import TaskKey, TryKey
-from outrider_contracts.model import Instant, Model
+from outrider_contracts.model import Count, Instant, Model, Size
 
 Reason = Literal[
     "unknown-team", "suspended-team", "not-granted", "input-missing", "input-cleared", "retention-conflict",
@@ -19,7 +19,7 @@ class VersionKey(TaskKey):
     """One generation of one output of a task."""
 
     output: str
-    generation: int = Field(ge=1)
+    generation: Count = Field(ge=1)
 
 
 class OutputPlace(Model):
@@ -57,7 +57,7 @@ class EnvironmentReady(EnvironmentEvent):
     type: ClassVar[str] = "outrider.environment.ready.v1"
     task: TryKey
     run_started_at: Instant
-    generation: int
+    generation: Count
     place: str
     inputs: dict[str, tuple[InputVersion, ...]] = Field(default_factory=dict)
     outputs: dict[str, OutputPlace] = Field(default_factory=dict)
@@ -103,7 +103,7 @@ class Manifest(Model):
         """One file, its path relative to the version's directory."""
 
         path: str
-        size: int = Field(ge=0)
+        size: Size = Field(ge=0)
         sha256: str | None = None
 
     files: tuple[File, ...] = ()
@@ -120,8 +120,8 @@ class SealedOutput(Model):
 
     version: VersionKey
     path: str
-    files: int
-    bytes: int
+    files: Size
+    bytes: Size
     expires: str = Field(description="the retention that applies: run, forever or a duration")
     format: str | None = None
 
@@ -132,7 +132,7 @@ class EnvironmentSealed(EnvironmentEvent):
     type: ClassVar[str] = "outrider.environment.sealed.v1"
     task: TryKey
     run_started_at: Instant
-    generation: int
+    generation: Count
     outcome: Literal["success", "failed"]
     logical_date: Instant | None = None
     outputs: dict[str, SealedOutput] = Field(default_factory=dict)
@@ -193,8 +193,8 @@ class VersionCleared(VersionEvent):
     """The version's bytes are gone."""
 
     type: ClassVar[str] = "outrider.environment.cleared.v1"
-    objects: int
-    bytes: int
+    objects: Size
+    bytes: Size
     cleared_at: Instant
 
     def identity(self) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ from pydantic import Field
 from outrider_contracts.declarations import InputDeclaration, Mode, TaskDeclaration
 from outrider_contracts.environments import InputVersion, OutputPlace, Reason, SealedOutput
 from outrider_contracts.keys import TaskKey, TryKey
-from outrider_contracts.model import Instant, Model
+from outrider_contracts.model import Count, Instant, Model, Size
 
 
 class EnsureRequest(Model):
@@ -81,7 +81,7 @@ class OutputRequest(Model):
     run_after: Instant
     logical_date: Instant | None = None
     input: InputDeclaration
-    try_number: int | None = Field(default=None, ge=1, description="who asks: a no is kept for people who ask why")
+    try_number: Count | None = Field(default=None, ge=1, description="who asks: a no is kept for people who ask why")
 
 
 class OutputAnswer(Model):
@@ -128,7 +128,7 @@ class Carried(Model):
 
     way: Literal["in", "out"]
     seconds: float = Field(ge=0, description="how long it took")
-    cold_bytes: int | None = Field(
+    cold_bytes: Size | None = Field(
         default=None,
         ge=0,
         description="of what was carried in: bytes that came from the store itself, from no cache",

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from outrider_contracts.model import Model
+from outrider_contracts.model import Count, Model
 from outrider_contracts.names import TeamId
 
 
@@ -28,7 +28,7 @@ class TaskKey(RunKey):
     """One task instance of a run; `map_index` is -1 where the task is not mapped."""
 
     task_id: str = Field(min_length=1, max_length=250)
-    map_index: int = Field(default=-1, ge=-1)
+    map_index: Count = Field(default=-1, ge=-1)
 
     @property
     def task(self) -> "TaskKey":
@@ -49,4 +49,4 @@ class TaskKey(RunKey):
 class TryKey(TaskKey):
     """One try of a task instance."""
 
-    try_number: int = Field(ge=0)
+    try_number: Count = Field(ge=0)

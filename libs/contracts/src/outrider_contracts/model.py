@@ -1,6 +1,6 @@
 """The base of everything said: frozen, open when read (unknown fields are dropped), compared by value."""
 
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
@@ -13,14 +13,33 @@ class Model(BaseModel):
 
 
 def _utc(value: datetime) -> datetime:
+    outside = ValueError("the moment lies outside the years 2 to 9998 in UTC")  # there has to be a before and an after
     try:
         moment = value.astimezone(UTC)
     except OverflowError:
-        moment = datetime.max
-    if not datetime.min.year < moment.year < datetime.max.year:  # there has to be a before and an after
-        raise ValueError("the moment lies outside the years 2 to 9998 in UTC")
+        raise outside from None
+    if moment.year in (MINYEAR, MAXYEAR):
+        raise outside
     return moment
+
+
+def _signed(bits: int) -> AfterValidator:
+    """An integer as databases have columns for it; its schema says that it is one."""
+    end = 1 << bits - 1
+
+    def check(value: int) -> int:
+        if not -end <= value < end:
+            raise ValueError(f"the number does not fit into {bits} bits")
+        return value
+
+    return AfterValidator(check)
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
 """A moment with a time zone, kept in UTC so that one moment has one spelling."""
+
+Count = Annotated[int, _signed(32)]
+"""How many, or the how-manieth."""
+
+Size = Annotated[int, _signed(64)]
+"""Bytes or things that are stored."""

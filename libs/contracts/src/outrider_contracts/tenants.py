@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from outrider_contracts.declarations import parse_duration
 from outrider_contracts.event import Event
-from outrider_contracts.model import Instant, Model
+from outrider_contracts.model import Instant, Model, Size
 from outrider_contracts.names import NewTeamId, TeamId
 
 
@@ -164,7 +164,7 @@ class TeamDesired(Event):
     topic: ClassVar[str] = "outrider.tenants.desired.v1"
     team: NewTeamId
     uid: str = Field(pattern=r"^[0-9a-f]{32}$")
-    generation: int = Field(ge=1)
+    generation: Size = Field(ge=1)
     digest: str
     spec: TeamSpec
     requested_by: str = ""
@@ -197,7 +197,7 @@ class TeamStatus(Event):
     topic: ClassVar[str] = "outrider.tenants.status.v1"
     team: TeamId
     uid: str
-    observed_generation: int
+    observed_generation: Size
     digest: str
     phase: Literal["Provisioning", "Ready", "Degraded", "Refused", "Suspended", "Orphaned", "Deleted"]
     conditions: tuple[Condition, ...] = ()
@@ -205,7 +205,7 @@ class TeamStatus(Event):
     secret_refs: dict[str, str] = Field(default_factory=dict)
     spec: TeamSpec | None = None
     readable: tuple[Acceptance, ...] = Field(default=(), description="grants with both sides, as this team reads them")
-    revision: int = Field(ge=1, description="counts up with every change of the team's status")
+    revision: Size = Field(ge=1, description="counts up with every change of the team's status")
     updated_at: Instant
 
     def key(self) -> str:
