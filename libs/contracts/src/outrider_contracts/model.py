@@ -1,6 +1,6 @@
 """The base of everything said: frozen, open when read (unknown fields are dropped), compared by value."""
 
-from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
@@ -13,14 +13,10 @@ class Model(BaseModel):
 
 
 def _utc(value: datetime) -> datetime:
-    outside = ValueError("the moment lies outside the years 2 to 9998 in UTC")  # there has to be a before and an after
     try:
-        moment = value.astimezone(UTC)
+        return value.astimezone(UTC)
     except OverflowError:
-        raise outside from None
-    if moment.year in (MINYEAR, MAXYEAR):
-        raise outside
-    return moment
+        raise ValueError("the moment lies outside the years 1 to 9999 in UTC") from None
 
 
 def _signed(bits: int) -> AfterValidator:
