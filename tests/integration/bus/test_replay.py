@@ -175,6 +175,19 @@ async def test_a_plan_shows_what_is_there_without_content_and_what_is_left_out(w
     assert await world.pool.fetchval("SELECT count(*) FROM bus.replays") == 0
 
 
+async def test_a_plan_shows_timestamps_that_no_calendar_has(world: RealWorld) -> None:
+    """They are whatever their writer says, where the topic lets him."""
+    topic = f"{world.topic}.timeless"
+    await world.make_topics({topic: 1}, **{"message.timestamp.after.max.ms": str(2**63 - 1)})
+    world.bus.batches(group=world.group, topics=[topic], types=[RunFinished], handler=lambda *_: asyncio.sleep(0))
+    await world.start()
+    await world.producer.send_and_wait(topic, b"no json", timestamp_ms=1 << 60)
+
+    plan = await world.buses[-1].replays.plan(wanted(world, topic=topic))
+
+    assert [preview.said_at.year for preview in plan.previews] == [9999]
+
+
 @pytest.mark.parametrize("how", ["lanes", "batches"])
 async def test_a_dead_letter_of_what_can_not_be_read_is_not_missing(world: RealWorld, how: str) -> None:
     """It was worked off: `dlq redrive` is for that. Once it is gone from the inbox it is missing, as a fact is."""

@@ -17,6 +17,8 @@ from outrider_cli.connection import NotConnected
 T = TypeVar("T")
 Place = tuple[str, int]
 """A topic's partition."""
+UNSEEN = "not for this user's eyes; `outrider topics apply` grants it"
+"""Why Kafka may show nothing, for it shows what one may not see as if it were not there."""
 _SECONDS = 15.0
 
 
@@ -90,10 +92,7 @@ class Broker:
                 raise NotConnected(f"there is no group {', '.join(unknown)}; there are: {there}")
             names = list(only or known)
             if not names:
-                raise NotConnected(
-                    "Kafka shows no consumer group: nobody has read yet, or not for this user's eyes; "
-                    "`outrider topics apply` grants it"
-                )
+                raise NotConnected(f"Kafka shows no consumer group: nobody has read yet, or {UNSEEN}")
             told = self._admin.describe_consumer_groups(names, request_timeout=_SECONDS)
             asked = {n: self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(n)])[n] for n in names}
             return [self._group(name, self._result(told[name]), self._result(asked[name])) for name in names]

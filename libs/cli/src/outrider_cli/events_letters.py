@@ -11,7 +11,7 @@ from outrider_contracts.operations import LetterState, LetterStates
 from outrider_local.names import SERVICES
 
 from outrider_cli.connection import Connection, NotConnected
-from outrider_cli.events_broker import Broker
+from outrider_cli.events_broker import UNSEEN, Broker
 from outrider_cli.events_context import warn
 from outrider_cli.events_records import Shown, as_json
 from outrider_cli.events_services import ask_each
@@ -86,7 +86,7 @@ def find(broker: Broker, connection: Connection, wanted: Wanted, *, settled: boo
     there = broker.partitions()
     topics = [registry.dead_letters(service) for service in wanted.services or SERVICES]
     if hidden := [name for name in topics if name not in there]:
-        unseen = f"{', '.join(hidden)}: not there, or not for this user's eyes; `outrider topics apply` grants it"
+        unseen = f"{', '.join(hidden)}: not there, or {UNSEEN}"
         if len(hidden) == len(topics):
             raise NotConnected(unseen)
         warn(unseen)

@@ -163,7 +163,7 @@ class _Looks:
         self.left_out: Counter[str] = Counter()
         self.previews: list[RecordPreview] = []
         self.missing = 0
-        self._asked: dict[str, tuple[TopicPartition, Any]] = {}
+        self._asked: dict[str, RawRecord] = {}
         """What matches by its id, since it was asked for last."""
         self.earliest: datetime | None = None
 
@@ -177,16 +177,16 @@ class _Looks:
         if verdict != "matches":
             return
         self.matching[partition] += 1
-        if self._ask and (told := id_ or self._told_by_content(raw(place, record))):
-            self._asked[told] = (place, record)
-        said_at = datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
-        self.earliest = min(self.earliest or said_at, said_at)
+        found = raw(place, record)
+        if self._ask and (told := id_ or self._told_by_content(found)):
+            self._asked[told] = found
+        self.earliest = min(self.earliest or found.timestamp, found.timestamp)
         if len(self.previews) < _PREVIEWS:
-            key = (record.key or b"").decode(errors="replace")
+            key = (found.key or b"").decode(errors="replace")
             self.previews.append(
                 RecordPreview(
-                    partition=partition, offset=record.offset, said_at=said_at, key=key[:_SPELT],
-                    type=kind[:_SPELT], id=id_[:_SPELT], bytes=len(record.value or b""),
+                    partition=partition, offset=found.offset, said_at=found.timestamp, key=key[:_SPELT],
+                    type=kind[:_SPELT], id=id_[:_SPELT], bytes=len(found.value or b""),
                 )
             )  # fmt: skip
 
@@ -195,7 +195,7 @@ class _Looks:
         if not self._ask or not self._asked:
             return
         asked, self._asked = self._asked, {}
-        new = [raw(*asked[id_]) for id_ in await self._ask(list(asked))]
+        new = [asked[id_] for id_ in await self._ask(list(asked))]
         places = {inbox.place(record): record for record in new}
         never = set(await self._ask(list(places))) if places else set()
         given_up = [
