@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -127,8 +128,11 @@ def test_lag_is_watched_by_programs_too(operator: Operator) -> None:
     command = [outrider, "--home", str(operator.stack.layout.home), "events", "lag", "storage"]
     with subprocess.Popen([*command, "--watch", "0.2", "--json"], stdout=subprocess.PIPE, text=True) as watching:
         assert watching.stdout is not None
+        deadline = threading.Timer(60, watching.kill)
+        deadline.start()
         looks = [json.loads(watching.stdout.readline()) for _ in range(2)]
         watching.send_signal(signal.SIGINT)
+        deadline.cancel()
 
     assert all({one["group"] for one in look} == {"storage"} for look in looks)
     assert watching.returncode == 0
