@@ -1,8 +1,12 @@
 """The outbox relay loses nothing, keeps the order per key, and lets no topic hold up the others."""
 
+import asyncio
 import os
+from typing import Any
 
+import pytest
 from outrider_bus.bus import Bus
+from outrider_bus.saying import outbox
 from outrider_contracts.tenants import AuditRecorded
 
 from tests.faults.members import members
@@ -48,6 +52,40 @@ async def test_a_killed_relay_loses_nothing_and_keeps_the_order(world: RealWorld
 
     assert survived
     assert list(dict.fromkeys(resources(await world.answers()))) == [f"{n:05}" for n in range(_ROWS)]
+
+
+async def test_a_relay_that_wakes_repeats_nothing_behind_what_was_said_later(
+    world: RealWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It froze with rows in hand, and another one took over."""
+    froze, wakes = asyncio.Event(), asyncio.Event()
+    next_rows = outbox.next_rows
+
+    async def freezing(*args: Any, **options: Any) -> list[outbox.Said]:
+        rows = await next_rows(*args, **options)
+        if len(rows) > 1 and not froze.is_set():
+            froze.set()
+            await wakes.wait()
+        return rows
+
+    monkeypatch.setattr(outbox, "next_rows", freezing)
+    await world.start()
+    await carried(world, 0)  # its topic is known now
+    await say(world, [audit(world, n) for n in range(1, 300)])
+    await asyncio.wait_for(froze.wait(), 30)
+    await world.start()
+    await carried(world, 300)
+    wakes.set()
+    await world.stop()
+    await carried(world, 301)
+
+    assert resources(await world.answers()) == [f"{n:05}" for n in range(302)]
+
+
+async def carried(world: RealWorld, n: int) -> None:
+    """Say one more, and wait until nothing is left."""
+    await say(world, [audit(world, n)])
+    await eventually(lambda: _nothing_left(world))
 
 
 async def _nothing_left(world: RealWorld) -> bool:

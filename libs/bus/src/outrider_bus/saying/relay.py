@@ -103,9 +103,10 @@ class Relay:
     async def _carry(self, connection: Any) -> None:
         while True:
             self._wake.clear()
+            ours_until = time.monotonic() + self._timing.frozen
             rows = await outbox.next_rows(connection, without=self._routes.closed, limit=_BATCH)
             routed = [said for said in rows if self._routes.is_open(said.row.topic)]
-            moved = await self._send(connection, routed)
+            moved = await self._send(connection, routed, ours_until)
             await outbox.delete(connection, moved)
             if routed and len(moved) == len(routed):
                 self.error = ""
@@ -120,8 +121,11 @@ class Relay:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), self._timing.relay_poll)
 
-    async def _send(self, connection: Any, rows: list[Said]) -> list[int]:
-        """Send all, wait for all; gives what may be deleted: per key everything before the first failure."""
+    async def _send(self, connection: Any, rows: list[Said], ours_until: float) -> list[int]:
+        """Send all, wait for all; gives what may be deleted: per key everything before the first failure.
+
+        Past *ours_until* none is begun: another relay may have carried them meanwhile, and what was said later.
+        """
         held: set[tuple[str, bytes | None]] = set()
         unposted: set[str] = set()
         """Topics of which a row could not be handed over: nothing goes after it that may belong behind it."""
@@ -130,6 +134,8 @@ class Relay:
         for portion in portions(rows, self._alone):
             posted: list[tuple[Said, asyncio.Future[Any]]] = []
             for said in portion:
+                if time.monotonic() > ours_until:
+                    break
                 if said.row.topic not in unposted and (said.row.topic, said.row.key) not in held:
                     posted.append((said, future := await self._post(said)))
                     if future.done() and (future.cancelled() or future.exception()):
