@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from outrider_chassis.airflow import AirflowApi
-from outrider_contracts.airflow import RunDeleted, RunFinished, RunReopened, RunStarted, TaskFinished
+from outrider_contracts.airflow import AirflowEvent, RunDeleted, RunFinished, RunReopened, RunStarted, TaskFinished
 from outrider_contracts.event import Event
 from sweep.adapters.airflow import RestAirflow
 
-from tests.integration.airflow.riding import Riding, of
+from tests.integration.airflow.riding import SECONDS, Riding, of
 from tests.integration.sweep.conftest import DAG, TEAM, Rounds
 
 pytestmark = pytest.mark.usefixtures("riding")
@@ -56,8 +56,10 @@ async def test_what_the_listener_said_too_has_the_same_id(riding: Riding, rounds
 
     said = await rounds.said(run_id)
 
-    heard = riding.hear(run_id, lambda facts: bool(of(RunFinished, facts)) and len(of(TaskFinished, facts)) >= 7)
-    told = {fact.id for fact in heard}
+    def enough(facts: list[AirflowEvent]) -> bool:
+        return bool(of(RunFinished, facts)) and len({fact.id for fact in of(TaskFinished, facts)}) >= 7
+
+    told = {fact.id for fact in riding.hear(run_id, enough, seconds=SECONDS)}
     assert {fact.id for fact in said if isinstance(fact, RunStarted | RunFinished)} <= told
     unheard = ends([fact for fact in said if fact.id not in told])
     assert {task for task, *_ in unheard} == {"killed", "after", "left", "empty"}
@@ -77,8 +79,9 @@ async def test_a_cleared_run_is_told_as_reopened(riding: Riding, rounds: Rounds)
     assert (reopened.clear_number, finished.clear_number) == (1, 1)
     assert riding.sql(f"SELECT clear_number FROM dag_run WHERE run_id = '{run_id}'") == "1"
     assert ("taken", -1, 2, "success") in ends(said)
-    heard = riding.hear(run_id, lambda facts: len(of(RunFinished, facts)) > 1)
-    assert {reopened.id, finished.id} <= {fact.id for fact in heard}
+    own = {reopened.id, finished.id}
+    heard = riding.hear(run_id, lambda facts: own <= {fact.id for fact in facts}, seconds=SECONDS)
+    assert own <= {fact.id for fact in heard}
 
 
 async def test_a_deleted_run_is_told_after_two_looks(riding: Riding, rounds: Rounds) -> None:
