@@ -1,6 +1,6 @@
 """Provisioners on the run's real systems, under the rights tenancy has in production, and ways in as the teams have."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ import asyncpg
 from confluent_kafka.admin import AdminClient
 from outrider_bus.kafka import KafkaAddress
 from outrider_contracts.tenants import Acceptance, TeamSpec
+from outrider_contracts.topics import TopicSpec
 from outrider_local import s3_users
 from outrider_local.handles import Database, RunningKafka, RunningKubernetes, RunningPostgres, RunningS3
 from tenancy.adapters.airflow import AirflowProvisioner, Place
@@ -25,7 +26,10 @@ from tenancy.adapters.memory import MemoryClients
 from tenancy.adapters.memory_cluster import MemoryCluster
 from tenancy.adapters.postgres import PostgresProvisioner
 from tenancy.domain.kubeconfig import ClusterAddress
+from tenancy.domain.rights import Right
 from tenancy.domain.teams import Wanted
+
+from tests.integration.bus.real_world import eventually
 
 TABLES = Path(__file__).with_name("airflow_tables.sql")
 VOLUME = {"hostPath": {"path": "/srv/outrider/{team}", "type": "Directory"}}
@@ -51,6 +55,40 @@ class MemoryRoster:
         return self.teams
 
 
+class SettledKafkaAdmin(KafkaAdmin):
+    """Waits until the broker itself says what its controller has answered: it hears of it a moment later."""
+
+    async def create_topic(self, topic: TopicSpec) -> None:
+        async def there() -> bool:
+            return topic.name in await self.topics()
+
+        await super().create_topic(topic)
+        await eventually(there)
+
+    async def allow(self, rights: Iterable[Right]) -> None:
+        new = tuple(rights)
+
+        async def in_force() -> bool:
+            return await self._held(new) == set(new)
+
+        await super().allow(new)
+        await eventually(in_force)
+
+    async def disallow(self, rights: Iterable[Right]) -> None:
+        old = tuple(rights)
+
+        async def over() -> bool:
+            return not await self._held(old)
+
+        await super().disallow(old)
+        await eventually(over)
+
+    async def _held(self, rights: tuple[Right, ...]) -> set[Right]:
+        principals = {right.principal for right in rights}
+        held = [right for principal in principals for right in await self.rights_of(principal)]
+        return set(rights).intersection(held)
+
+
 @dataclass
 class Systems:
     """Everything real but Airflow itself, of which there are the tables."""
@@ -71,7 +109,7 @@ class Systems:
 
     @property
     def kafka_provisioner(self) -> KafkaProvisioner:
-        admin = KafkaAdmin(AdminClient({**self.kafka.client_config("tenancy")}))
+        admin = SettledKafkaAdmin(AdminClient({**self.kafka.client_config("tenancy")}))
         password = self.kafka.password_file("tenancy").read_text()
         quotas = KafkaQuotas(KafkaAddress(self.kafka.bootstrap, "tenancy", password))
         return KafkaProvisioner(admin, quotas, self.secrets, self.kafka.bootstrap)

@@ -54,7 +54,7 @@ async def test_suspending_cuts_a_connection_that_is_open(systems: Systems) -> No
     """An open connection outlives its password; it is the rights that end at once."""
     team = new_team()
     await systems.kafka_provisioner.apply(team)
-    producer = Producer({**await systems.kafka_of(team), "message.timeout.ms": 10_000})
+    producer = Producer({**await systems.kafka_of(team), "message.timeout.ms": 40_000})
     assert await send(producer, team_inbox(team.team)) is None
 
     await systems.kafka_provisioner.apply(changed(team, lifecycle="Suspended"))
@@ -97,13 +97,13 @@ async def test_a_right_somebody_added_by_hand_is_taken_back(systems: Systems) ->
 
 async def produce(config: dict[str, str], topic: str) -> int | None:
     """Send one record; the error's code, None if it was taken."""
-    return await send(Producer({**config, "message.timeout.ms": 10_000}), topic)
+    return await send(Producer({**config, "message.timeout.ms": 40_000}), topic)
 
 
 async def send(producer: Producer, topic: str) -> int | None:
     answers: list[int | None] = []
     producer.produce(topic, b"{}", on_delivery=lambda error, _: answers.append(error.code() if error else None))
-    await asyncio.to_thread(producer.flush, 15)
+    await asyncio.to_thread(producer.flush, 60)
     return answers[0]
 
 
@@ -113,7 +113,7 @@ async def consume(config: dict[str, str], topic: str, group: str) -> int | None:
         {**config, "group.id": group, "auto.offset.reset": "earliest", "enable.partition.eof": True}
     )  # fmt: skip
     consumer.subscribe([topic])
-    message = await asyncio.to_thread(consumer.poll, 20)
+    message = await asyncio.to_thread(consumer.poll, 60)
     await asyncio.to_thread(consumer.close)
     assert message is not None, f"no answer for {topic}"
     error = message.error()
