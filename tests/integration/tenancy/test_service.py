@@ -21,6 +21,7 @@ from outrider_contracts.tenants import AuditRecorded, TeamDesired, TeamSpec, Tea
 from outrider_contracts.topics import dead_letters
 from outrider_local.handles import RunningKafka
 from outrider_local.stack import Stack
+from outrider_local.waiting import wait_until
 
 from tests.integration.conftest import Start
 
@@ -136,8 +137,10 @@ def test_a_record_nobody_can_take_is_a_dead_letter_and_stops_no_other(running: S
 
     await_status(topics, team, provisioned)
 
-    dead = read_all(running, dead_letters("tenancy"))
-    assert all((key, value) in dead for key, value in marks.items())
+    def all_dead() -> bool:
+        return marks.items() <= set(read_all(running, dead_letters("tenancy")))
+
+    assert wait_until(all_dead, seconds=60)
 
 
 def test_teams_that_were_in_the_making_when_tenancy_was_killed_come_about(
@@ -195,8 +198,12 @@ def test_an_operator_can_have_a_team_looked_at_and_see_what_would_be_done(runnin
     found = connection.ask("tenancy", f"/v1/teams/{team}")
 
     assert found["team"] == team
-    audits = [value for key, value in read_all(running, AuditRecorded.topic) if key == team.encode()]
-    assert any(b'"kafka.topic.create"' in audit for audit in audits)
+
+    def audited() -> bool:
+        said = read_all(running, AuditRecorded.topic)
+        return any(key == team.encode() and b'"kafka.topic.create"' in audit for key, audit in said)
+
+    assert wait_until(audited, seconds=60)
 
 
 def test_the_command_line_shows_teams_and_names_mistakes(running: Stack, topics: TeamTopics, tmp_path: Path) -> None:
