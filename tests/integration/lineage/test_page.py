@@ -12,6 +12,7 @@ from tests.integration.lineage.serving import ingest, served
 from tests.unit.lineage.stories import story, task_key
 
 pytestmark = pytest.mark.page
+expect.set_options(timeout=30_000)  # as long as Playwright waits for all else
 
 _FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
