@@ -104,11 +104,13 @@ class Kafka:
 
 
 @asynccontextmanager
-async def service(kafka: Kafka, pool: Pool) -> AsyncIterator[Bus]:
-    """The service runs; leaving stops it as SIGTERM does."""
+async def service(kafka: Kafka, pool: Pool, *, settle_seconds: float = 15.0) -> AsyncIterator[Bus]:
+    """The service runs; leaving stops it as SIGTERM does. Ends that come by one partition wait *settle_seconds* for
+    their seals, which come by another: with other tests' records before them that may take its time."""
     settings = Settings(
         kafka_bootstrap_servers=kafka.running.bootstrap, kafka_username="lineage", database_url="",
-        issuer_url="http://127.0.0.1:9", settle_seconds=1.0, settle_interval_seconds=0.1, deployment="airflow://test",
+        issuer_url="http://127.0.0.1:9", settle_seconds=settle_seconds, settle_interval_seconds=0.1,
+        deployment="airflow://test",
     )  # fmt: skip
     bus = Bus(service="lineage", kafka=kafka.address("lineage"), pool=pool)
     app = make_app("lineage", cast(KeySet, NamedCallers()), bus.health)

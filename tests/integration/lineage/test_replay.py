@@ -52,6 +52,10 @@ async def replay(bus: Bus, team: str, mode: str) -> list[Replay]:
     return ended
 
 
+async def has_heard_of(pool: Pool, team: str) -> bool:
+    return bool(await pool.fetchval("SELECT count(*) FROM chassis.teams WHERE team = $1", team))
+
+
 async def has_nothing_to_do(bus: Bus, pool: Pool) -> bool:
     """Nothing that other tests have said is still to be heard or settled."""
     lags = [lag.records for group in bus.groups.values() for lag in group.subscription.lag().values()]
@@ -85,6 +89,7 @@ async def test_repeating_a_replay_changes_nothing_and_says_nothing(kafka: Kafka,
         )  # fmt: skip
         await kafka.wait(lambda: sum(team in str(record) for record in kafka.records[SAID[0]]) == 5)
         await kafka.wait(lambda: sum(team in str(record) for record in kafka.records[SAID[1]]) == 4)
+        await eventually(lambda: has_heard_of(pool, team), seconds=60)  # and so of all teams before it
         await eventually(lambda: has_nothing_to_do(bus, pool), seconds=60)
         before = await tables(pool)
 

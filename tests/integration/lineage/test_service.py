@@ -120,7 +120,7 @@ async def test_a_team_gets_copies_of_its_own_events(kafka: Kafka, pool: Pool, te
 async def test_an_end_without_its_seal_is_told_after_a_while(kafka: Kafka, pool: Pool, team: str) -> None:
     """The timer of the service, not a record, says it."""
     task = task_key("extract", run_key(team)).attempt(1)
-    async with service(kafka, pool):
+    async with service(kafka, pool, settle_seconds=1):
         await kafka.say(task_started(task, 1, EXTRACT), task_finished(task, 2))
         await kafka.wait(lambda: ("daily.extract", "COMPLETE") in _said(kafka, team))
 
