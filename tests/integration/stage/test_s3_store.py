@@ -53,12 +53,12 @@ def test_credentials_are_renewed_while_files_are_carried(address: StoreAddress, 
     given: list[Credentials] = []
 
     def source() -> Credentials:
-        given.append(assume(2))
+        given.append(assume(8))
         return given[-1]
 
     store = open_store(address, RenewedCredentials(None, source))
     version = f"ads/renewal/{uuid4().hex}/x/o/g1/"
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 60
     while len(given) < 3 and time.monotonic() < ends:
         store.put(version, "a", BytesIO(b"1"))
 
