@@ -57,7 +57,7 @@ async def team(platform_stack: Stack, kafka_now: RunningKafka) -> AsyncIterator[
     """A team as storage hears of it, with its role and its topic."""
     admin = AdminClient({**kafka_now.client_config()})
     for made in admin.create_topics([NewTopic(team_events(TEAM), 1, 1)]).values():
-        made.result(10)
+        made.result(30)
     status = TeamStatus(
         team=TEAM, uid=uuid.uuid4().hex, observed_generation=1, digest="", phase="Ready", spec=TeamSpec(), revision=1,
         updated_at=datetime.now(UTC),
@@ -75,7 +75,7 @@ def http(platform_stack: Stack) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=f"http://127.0.0.1:{ports.of('storage')}", timeout=30, trust_env=False) as client:
         token = httpx.post(
             f"http://127.0.0.1:{ports.of('tenancy')}/v1/token", data={"grant_type": "client_credentials"},
-            auth=("airflow", secret), trust_env=False,
+            auth=("airflow", secret), trust_env=False, timeout=30,
         ).json()["access_token"]  # fmt: skip
         client.headers["authorization"] = f"Bearer {token}"
         yield client
@@ -202,7 +202,7 @@ def test_killed_in_the_middle_nothing_is_missing_and_nothing_is_there_twice(
 
 
 def test_who_may_not_ask_is_told_so(http: httpx.Client, team: str) -> None:
-    nobody = httpx.get(http.base_url.join("/v1/pending"), trust_env=False)
+    nobody = httpx.get(http.base_url.join("/v1/pending"), trust_env=False, timeout=30)
     freeze = http.post("/v1/freeze", json={"frozen": True})
     lost = http.post("/v1/holds", json={"path": f"{team}/no/such/place"})
 
