@@ -1,6 +1,6 @@
-"""Property tests measure nothing: a busy machine must not fail them."""
+"""What makes events takes its time: fewer of them do."""
 
 from hypothesis import settings
 
-settings.register_profile("unhurried", deadline=None, max_examples=60)
-settings.load_profile("unhurried")
+settings.register_profile("fewer", max_examples=60)
+settings.load_profile("fewer")
