@@ -275,7 +275,7 @@ async def test_a_team_on_the_shared_volume_has_a_claim_that_is_bound_and_nobody_
 
 async def bound(core: Any, team: Wanted) -> None:
     """Until the team's claim is bound to the team's volume."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             claim = await core.read_namespaced_persistent_volume_claim(VOLUME_CLAIM, team.names.namespace)
             if claim.status.phase == "Bound":

@@ -1,6 +1,7 @@
 """What every provisioner promises: one suite over each real one and the memory twin, so that the twin stays honest."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,30 @@ from tenancy.adapters.memory import MemoryProvisioner
 from tenancy.adapters.memory_cluster import MemoryCluster
 from tenancy.adapters.storage import StorageProvisioner
 from tenancy.domain.teams import Wanted
-from tenancy.ports import Provisioner
+from tenancy.ports import Applied, Change, Provisioner
 
 from tests.integration.tenancy.systems import Systems, changed, new_team
+from tests.integration.tenancy.test_kubernetes import bound, reaching
+
+
+@dataclass
+class OnCluster:
+    """Kubernetes' provisioner, done once the cluster is: it gives the volume to its claim later, and marks both."""
+
+    systems: Systems
+    name: str = "kubernetes"
+
+    async def plan(self, wanted: Wanted) -> tuple[Change, ...]:
+        return await self.systems.kubernetes_provisioner().plan(wanted)
+
+    async def apply(self, wanted: Wanted) -> Applied:
+        applied = await self.systems.kubernetes_provisioner().apply(wanted)
+        assert self.systems.kubernetes is not None
+        if wanted.spec.storage.backend == "directory":
+            async with reaching(self.systems.kubernetes) as core:
+                await bound(core, wanted)
+        return applied
+
 
 MEMORY = MemoryCluster()
 MAKE: dict[str, Callable[[Systems], Provisioner]] = {
@@ -20,7 +42,7 @@ MAKE: dict[str, Callable[[Systems], Provisioner]] = {
     "postgres": lambda systems: systems.postgres_provisioner,
     "airflow": lambda systems: systems.airflow_provisioner,
     "storage": lambda _: StorageProvisioner(["s3", "directory"]),
-    "kubernetes": lambda systems: systems.kubernetes_provisioner(),
+    "kubernetes": OnCluster,
     "kubernetes on memory": lambda systems: systems.kubernetes_provisioner(MEMORY),
 }
 MEMORY = MemoryCluster()
