@@ -1,8 +1,9 @@
 """One team's flood and another team's fact: counted, with all of it read before the work goes on."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from outrider_bus.database import SESSION
 from outrider_bus.ports import Begin, Heard, LaneHandler, Tx
 from outrider_contracts.airflow import RunFinished
 from outrider_contracts.envelope import encode
@@ -20,11 +21,22 @@ def fact(team: str, run_id: str) -> RunFinished:
     return RunFinished(run=run, run_started_at=AT, state="success", finished_at=AT)
 
 
-async def flood(world: RealWorld, *, partitions: tuple[int, int]) -> None:
-    """A flood into one partition, then one fact of another team into another (or the same), and all of it read."""
+async def flood(world: RealWorld, *, partitions: tuple[int, int], first: int, taken: Callable[[], bool]) -> None:
+    """A flood into one partition, then one fact of another team into another (or the same), and all of it read.
+
+    Nothing more is said until the *first* of the flood are in hand.
+    """
     facts = [(fact(world.team, f"r{n}"), partitions[0]) for n in range(_FLOOD)]
+    await tell(world, facts[:first])
+    await eventually(taken)
+    await tell(world, [*facts[first:], (fact("other", "r"), partitions[1])])
+    assignment = world.buses[0].groups[world.group].subscription.assignment
+    await eventually(lambda: assignment.in_flight == _FLOOD + 1)
+
+
+async def tell(world: RealWorld, facts: Sequence[tuple[RunFinished, int]]) -> None:
     sent = []
-    for told, partition in [*facts, (fact("other", "r"), partitions[1])]:
+    for told, partition in facts:
         spelt = encode(told, source="/test")
         headers = list(spelt.headers)
         sent.append(
@@ -33,8 +45,6 @@ async def flood(world: RealWorld, *, partitions: tuple[int, int]) -> None:
             )
         )
     await asyncio.gather(*sent)
-    assignment = world.buses[0].groups[world.group].subscription.assignment
-    await eventually(lambda: assignment.in_flight == _FLOOD + 1)
 
 
 async def test_in_lanes_another_teams_fact_waits_for_one_slot(world: RealWorld) -> None:
@@ -55,7 +65,7 @@ async def test_in_lanes_another_teams_fact_waits_for_one_slot(world: RealWorld) 
     )
     await world.start()
 
-    await flood(world, partitions=(0, 0))
+    await flood(world, partitions=(0, 0), first=slots, taken=lambda: len(began) == slots)
     assert began == [world.team] * slots
     go_on.set()
     await eventually(lambda: "other" in began)
@@ -67,14 +77,16 @@ async def test_in_batches_another_partitions_fact_waits_for_one_batch(world: Rea
     go_on = asyncio.Event()
     teams: dict[str, set[str]] = {}  # by batch: one may be tried again
 
-    async def work(batch: Sequence[Heard[Event]], _: Tx) -> None:
+    async def work(batch: Sequence[Heard[Event]], tx: Tx) -> None:
+        for timeout in SESSION:  # reading the flood may take longer than a transaction may
+            await tx.connection.execute(f"SET LOCAL {timeout} = 0")
         teams[str(batch[0].origin)] = {heard.event.team_id() for heard in batch}
         await go_on.wait()
 
     world.bus.batches(group=world.group, topics=[world.topic], types=[RunFinished], handler=work, max_records=50)
     await world.start()
 
-    await flood(world, partitions=(0, 1))
+    await flood(world, partitions=(0, 1), first=1, taken=lambda: bool(teams))
     go_on.set()
     await eventually(lambda: len(teams) > 2)
 
