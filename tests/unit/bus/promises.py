@@ -341,6 +341,7 @@ class BusPromises:
         sick = False
         await world.until(lambda: len(order) == 5)
         await world.deliver(finished(world, "sick", 6))
+        await world.until(lambda: len(order) == 6)  # it may have been queued behind what was parked
         await world.settle()
 
         assert before == [3, 5]
