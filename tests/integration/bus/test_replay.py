@@ -273,6 +273,7 @@ async def test_a_cancelled_replay_stops_and_goes_on_where_it_was(world: RealWorl
     stopped_at = len(heard_of)
     await replays.resume(job.id, actor="bob")
     done = await ended(world.buses[-1], job)
+    await world.settle()  # the end is told by the relay
 
     assert cancelled.status == "cancelled"
     assert stopped_at < 200
