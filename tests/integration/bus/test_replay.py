@@ -243,12 +243,16 @@ async def test_the_rate_is_kept(world: RealWorld) -> None:
     await world.start()
     await world.deliver(*(finished(world, f"r{n}", n) for n in range(60)))
     await world.settle()
-    began = asyncio.get_running_loop().time()
+    took: list[float] = []
 
-    job = await replay(world, rate=30)
+    while len(took) < 3 and min(took, default=6) >= 6:  # a pause of the machine makes one slow, not all
+        began = asyncio.get_running_loop().time()
+        job = await replay(world, rate=30)
+        took.append(asyncio.get_running_loop().time() - began)
+        assert job.counts.known == 60
 
-    assert job.counts.known == 60
-    assert 1.7 < asyncio.get_running_loop().time() - began < 6
+    assert all(seconds > 1.7 for seconds in took)
+    assert min(took) < 6
 
 
 async def test_a_cancelled_replay_stops_and_goes_on_where_it_was(world: RealWorld) -> None:
@@ -321,7 +325,8 @@ async def test_another_instance_goes_on_when_the_first_is_killed(world: RealWorl
     await world.pool.execute("TRUNCATE chain")
     async with members(Orders(world.address, world.dsn, world.group, world.topic, how)) as team:
         victim = await team.start()
-        job = await world.buses[-1].replays.order(wanted(world, rate=200), actor="ann")
+        # slow, for it goes on in its own process however long the test takes to see how far it is and to kill it
+        job = await world.buses[-1].replays.order(wanted(world, rate=80), actor="ann")
         await world.stop()
         await eventually(lambda: reads(world, job.id, 100), seconds=60)
         await victim.end()
