@@ -81,8 +81,8 @@ async def test_a_lane_is_shown_retried_and_given_up_in_the_callers_name(
 
     [lane] = (await serving.ask("GET", "/parked")).json()["lanes"]
     name = {"group": lane["group"], "lane": lane["lane"]}
-    given_up = await serving.ask("POST", "/parked/give-up", {"lanes": [name], "reason": "broken for good"})
     work.error = None
+    given_up = await serving.ask("POST", "/parked/give-up", {"lanes": [name], "reason": "broken for good"})
     retried = await serving.ask("POST", "/parked/retry", {"lanes": [name, {"group": "g", "lane": "x"}]})
     await eventually(lambda: work.order == [2])
     await world.settle()
