@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import asyncpg
@@ -85,6 +86,7 @@ class RealWorld:
         self.team = f"t{name}"
         self.declared = Declared()
         self.buses: list[Bus] = []
+        self.timing = QUICK
         self.producer = AIOKafkaProducer(**address.client_options, max_request_size=2_000_000)
 
     @classmethod
@@ -147,7 +149,10 @@ class RealWorld:
         finally:
             await admin.close()
 
-    async def start(self, timing: Timing = QUICK) -> None:
+    async def start(self, timing: Timing = QUICK, *, gives_up: bool = True) -> None:
+        if not gives_up:
+            timing = replace(timing, retry_delays=(*timing.retry_delays[:2], *[1.0] * 100))
+        self.timing = timing
         bus = Bus(service=self.group, kafka=self.address, pool=self.pool, timing=timing)
         self.declared.onto(bus)
         self.buses.append(bus)
@@ -204,7 +209,7 @@ class RealWorld:
             await consumer.commit(dict.fromkeys(partitions, 0))
         finally:
             await consumer.stop()
-        await self.start()
+        await self.start(self.timing)
 
     async def handle_again(self, *, scope: str) -> list[Outcome]:
         bus = self.buses[-1]

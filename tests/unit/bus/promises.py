@@ -89,8 +89,8 @@ class World(Protocol):
     def group(self) -> str:
         """A consumer group nobody else uses."""
 
-    async def start(self) -> None:
-        """Start the bus."""
+    async def start(self, *, gives_up: bool = True) -> None:
+        """Start the bus; with *gives_up* false what fails is tried again for as long as a test may take."""
 
     async def stop(self) -> None:
         """Stop it; records may be appended meanwhile."""
@@ -332,7 +332,7 @@ class BusPromises:
                 order.append(heard.event.finished_at.microsecond)
 
         hear(world, how, work)
-        await world.start()
+        await world.start(gives_up=False)
 
         await world.deliver(finished(world, "sick", 1), finished(world, "sick", 2), finished(world, "well", 3))
         await world.deliver(finished(world, "sick", 4), finished(world, "well", 5))
@@ -365,7 +365,7 @@ class BusPromises:
             order.append(heard.event.finished_at.microsecond)
 
         hear(world, how, work)
-        await world.start()
+        await world.start(gives_up=False)
 
         await world.deliver(finished(world, at=1), finished(world, at=2))
         await world.settle()
@@ -392,7 +392,7 @@ class BusPromises:
             order.append(heard.event.finished_at.microsecond)
 
         hear(world, how, work)
-        await world.start()
+        await world.start(gives_up=False)
 
         await world.deliver(finished(world, at=1), finished(world, at=2))
         await world.settle()
@@ -450,7 +450,7 @@ class BusPromises:
                 healed.append(heard.envelope.id)
 
         hear(world, "batches", work)
-        await world.start()
+        await world.start(gives_up=False)
 
         await world.deliver(*(finished(world, "bad" if n == 5 else f"r{n}", n) for n in range(10)))
         await world.settle()

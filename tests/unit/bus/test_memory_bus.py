@@ -22,7 +22,7 @@ class MemoryWorld:
     def __init__(self) -> None:
         self.bus = MemoryBus(service="test")
 
-    async def start(self) -> None:
+    async def start(self, *, gives_up: bool = True) -> None:  # time passes only by `until`
         await self.bus.start()
 
     async def stop(self) -> None:
