@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 from outrider_local.handles import Database, RunningKafka
-from outrider_local.ports import unused_port
 from outrider_local.waiting import wait_until
 
 PROGRAM = """
@@ -43,8 +42,8 @@ def environment(shared_topics: RunningKafka, database: Database) -> dict[str, st
     told = {
         "KAFKA_BOOTSTRAP_SERVERS": shared_topics.bootstrap, "KAFKA_USERNAME": "admin",
         "KAFKA_PASSWORD_FILE": str(shared_topics.password_file()), "DATABASE_URL": database.url,
-        "DATABASE_PASSWORD_FILE": str(database.password_file), "HTTP_PORT": str(unused_port()),
-        "ISSUER_URL": "http://127.0.0.1:9",
+        "DATABASE_PASSWORD_FILE": str(database.password_file),
+        "HTTP_PORT": str(shared_topics.stack.ports.of("example")), "ISSUER_URL": "http://127.0.0.1:9",
     }  # fmt: skip
     return {**os.environ, **{f"EXAMPLE_{name}": value for name, value in told.items()}}
 
@@ -59,8 +58,8 @@ def test_a_service_opens_says_when_it_is_ready_and_drains(environment: dict[str,
     try:
         assert wait_until(lambda: answers(address), seconds=60, every=0.1), (tmp_path / "err").read_text()
         assert wait_until(lambda: "runs beside" in out.read_text(), seconds=20, every=0.1)
-        shown = httpx.get(address.replace("/health/ready", "/metrics"), timeout=5, trust_env=False)
-        assert "outrider_bus_database_answers 1.0" in shown.text
+        assert wait_until(lambda: "outrider_bus_database_answers 1.0" in metrics(address).text, seconds=30, every=0.5)
+        shown = metrics(address)
         assert "outrider_example_beside 7.0" in shown.text
         assert 'outrider_http_requests_total{method="GET",route="/health/ready",status="200"}' in shown.text
         assert shown.headers["content-type"].startswith("text/plain")
@@ -73,6 +72,10 @@ def test_a_service_opens_says_when_it_is_ready_and_drains(environment: dict[str,
         process.wait()
     assert out.read_text().splitlines() == ["runs beside", "closed its own"]
     assert (tmp_path / "err").read_text().count("stumbled") >= 2
+
+
+def metrics(address: str) -> httpx.Response:
+    return httpx.get(address.replace("/health/ready", "/metrics"), timeout=20, trust_env=False)
 
 
 def answers(address: str) -> bool:
