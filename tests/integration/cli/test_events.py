@@ -15,7 +15,14 @@ from typing import Any
 
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
-from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    ResourcePatternType,
+    ResourceType,
+)
 from confluent_kafka.cimpl import NewTopic
 from outrider_cli.connection import NotConnected
 from outrider_cli.events_broker import Broker
@@ -84,6 +91,8 @@ def topic(operator: Operator) -> str:
         operator.say(name, f"key{n}".encode(), b"{}", at=now - (9 - n) * 1000)
     for granted in admin.create_acls([_may_read(name)]).values():
         granted.result(20)
+    # the controller answers before the broker knows of the right
+    assert wait_until(lambda: bool(admin.describe_acls(_rights_on(name)).result(20)), seconds=20)
     return name
 
 
@@ -92,6 +101,12 @@ def _may_read(topic: str) -> Any:
         ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, "User:operator", "*", AclOperation.READ,
         AclPermissionType.ALLOW,
     )  # fmt: skip
+
+
+def _rights_on(topic: str) -> Any:
+    return AclBindingFilter(
+        ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, None, None, AclOperation.ANY, AclPermissionType.ANY
+    )
 
 
 def test_topics_are_compared_with_the_registry(operator: Operator, topic: str) -> None:
@@ -132,6 +147,7 @@ def test_lag_is_watched_by_programs_too(operator: Operator) -> None:
         deadline.start()
         looks = [json.loads(watching.stdout.readline()) for _ in range(2)]
         watching.send_signal(signal.SIGINT)
+        watching.wait()
         deadline.cancel()
 
     assert all({one["group"] for one in look} == {"storage"} for look in looks)
