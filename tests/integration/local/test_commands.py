@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from outrider_local.waiting import wait_until
 
 
 class Outrider:
@@ -34,13 +35,15 @@ def test_a_stack_comes_up_answers_and_goes(outrider: Outrider) -> None:
     assert up["components"][0]["name"] == "s3"
     assert up["components"][0]["resident_bytes"] > 0
 
-    states = {c["name"]: c["state"] for c in json.loads(outrider("status", "--json").stdout)["components"]}
-    assert states["s3"] == "ready"
-    assert states["kafka"] == "down"
+    assert wait_until(lambda: states(outrider)["s3"] == "ready", seconds=60)  # one look has no more than 2 s
+    assert states(outrider)["kafka"] == "down"
 
     assert outrider("down").returncode == 0
-    states = {c["name"]: c["state"] for c in json.loads(outrider("status", "--json").stdout)["components"]}
-    assert set(states.values()) == {"down"}
+    assert set(states(outrider).values()) == {"down"}
+
+
+def states(outrider: Outrider) -> dict[str, str]:
+    return {c["name"]: c["state"] for c in json.loads(outrider("status", "--json").stdout)["components"]}
 
 
 def test_a_home_without_a_stack_is_answered_with_what_to_do(outrider: Outrider) -> None:
