@@ -62,5 +62,5 @@ async def _open_pool(dsn: str) -> "asyncpg.Pool[asyncpg.Record]":
                 dsn, min_size=1, max_size=10, connection_class=SteppedConnection,
                 server_settings=dict.fromkeys(SESSION, "4s"),
             )  # fmt: skip
-        except (OSError, asyncpg.PostgresError):  # away, as things are here
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # away, as things are here
             await asyncio.sleep(0.2)
