@@ -73,7 +73,7 @@ async def _strike_at(stack: Stack, how: str, seed: str, when: str, act: str, sig
     async with FaultWorld.on(stack, how, seed=seed) as world, members(world.orders) as team:
         victim = team.begin(when=when, act=act, nth=nth, sign=sign)
         await eventually(lambda: victim.told("hearing") | victim.told("struck"), seconds=90)
-        for _ in range(_PORTIONS):  # a portion at a time: acts of a batch come once per portion
+        for _ in range(3 * _PORTIONS):  # a portion at a time: acts of a batch come once per portion
             await world.tell(_PORTION)
             with suppress(TimeoutError):
                 await eventually(lambda: victim.told("struck"), seconds=_PATIENCE_SECONDS)
