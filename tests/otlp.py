@@ -28,6 +28,8 @@ class Collector:
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
+        self._seen: list[Seen] = []
+        self._taken = 0
         self._server: ThreadingHTTPServer | None = None
 
     @property
@@ -37,7 +39,10 @@ class Collector:
 
     def spans(self) -> list[Seen]:
         """Everything sent so far."""
-        return [span for body in list(self.bodies) for span in _read(body)]
+        new = self.bodies[self._taken :]
+        self._seen += [span for body in new for span in _read(body)]
+        self._taken += len(new)
+        return list(self._seen)
 
     def __enter__(self) -> Self:
         bodies = self.bodies

@@ -31,6 +31,8 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
     with Collector() as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
+        # a group hears thousands of records of other tests first; by default spans beyond 2,048 push the oldest out
+        monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "200000")
         provider = tracer_provider("test")
         assert provider
         telemetry.trace_with(provider.get_tracer("test"))
