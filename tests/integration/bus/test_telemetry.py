@@ -24,6 +24,8 @@ from tests.otlp import Collector, Seen
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 CANARY = "canary-2b9e"
+BACKLOG_SECONDS = 120.0
+"""For a group that hears what all tests before it have said."""
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ async def test_facts_that_cause_one_another_are_one_trace(world: RealWorld, coll
     await world.start()
 
     await world.deliver(finished(world, "r1"))
-    await eventually(lambda: heard_last)
+    await eventually(lambda: heard_last, seconds=BACKLOG_SECONDS)
 
     trace = run_traceparent(f"{world.team}/daily/r1")[3:35]
     wanted = [
@@ -114,7 +116,7 @@ async def test_what_the_bus_counts_is_shown_and_a_database_that_is_away_does_not
 
     await world.deliver(*(finished(world, f"r{n}") for n in range(5)))
     await world.deliver_raw(b"poison")
-    await eventually(lambda: len(heard_last) == 5)
+    await eventually(lambda: len(heard_last) == 5, seconds=BACKLOG_SECONDS)
 
     def shown(text: bytes) -> dict[str, dict[str, float]]:
         families = text_string_to_metric_families(text.decode())
@@ -131,7 +133,8 @@ async def test_what_the_bus_counts_is_shown_and_a_database_that_is_away_does_not
         async def all_worked_off() -> bool:
             return shown(await metrics.text())["outrider_bus_lag_records"] == {first: 0, second: 0}
 
-        await eventually(all_worked_off)  # our team had its turns; other tests' records may be left
+        # our team had its turns; other tests' records may be left
+        await eventually(all_worked_off, seconds=BACKLOG_SECONDS)
         await world.settle()
         now = shown(await metrics.text())
     without = shown(await metrics.text())
