@@ -49,7 +49,7 @@ async def test_a_killed_relay_loses_nothing_and_keeps_the_order(world: RealWorld
             await victim.dies()
         survived = await left(world)
         team.begin()
-        await eventually(lambda: _nothing_left(world))
+        await eventually(lambda: _nothing_left(world), seconds=60)
 
     assert survived
     assert list(dict.fromkeys(resources(await world.answers()))) == [f"{n:05}" for n in range(_ROWS)]
@@ -173,7 +173,7 @@ async def test_a_topic_that_is_deleted_while_rows_wait_for_it_stops_nobody_for_l
     async with database.begin() as tx:
         await tx.say_raw(topic, "key", b"after", {}, id="after")
         await tx.say(audit(world, 1))
-    await eventually(lambda: _left_are(world, 1))
+    await eventually(lambda: _left_are(world, 1), seconds=60)
     async with database.begin() as tx:
         await tx.say(audit(world, 2))
     await eventually(lambda: _left_are(world, 1), seconds=12)  # a row that is sent in vain takes 15

@@ -18,7 +18,7 @@ class Outrider:
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "outrider_cli.main", "--home", str(self.home), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
 
 
 @pytest.fixture

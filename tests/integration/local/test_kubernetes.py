@@ -23,7 +23,7 @@ from outrider_local.stack import Stack
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 SHARED = [{"name": "shared", "mountPath": "/shared"}]
-SECONDS = 60
+SECONDS = 120
 
 
 class Namespace:
@@ -287,7 +287,8 @@ while True:
     image = kubernetes_node.job_image
     # with resources, as a namespace with a quota asks for: a kubelet without cgroups per pod dies of such a sidecar
     mounted = {"volumeMounts": SHARED, "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}}}
-    probe = {"exec": {"command": ["grep", "-q", "ready", "/shared/order"]}, "periodSeconds": 1, "failureThreshold": 30}
+    looks = {"periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": 30}  # by default one has 1 s
+    probe = {"exec": {"command": ["grep", "-q", "ready", "/shared/order"]}, **looks}
     spec = {
         "volumes": [{"name": "shared", "emptyDir": {}}],
         "initContainers": [
@@ -308,7 +309,7 @@ while True:
 
 
 async def test_a_command_runs_in_a_pod(kubernetes_node: RunningKubernetes, namespace: Namespace) -> None:
-    name = await namespace.start({"containers": [container(kubernetes_node.job_image, "sleep", "60")]})
+    name = await namespace.start({"containers": [container(kubernetes_node.job_image, "sleep", "600")]})
     await namespace.until(name, "Running")
 
     settings = client.Configuration()

@@ -96,7 +96,7 @@ def test_a_component_sees_nothing_of_the_callers_keys(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
 
     own.processes.start("printer", Command(("env",), cwd=tmp_path))
-    wait_until(lambda: not own.processes.alive("printer"), seconds=10)
+    assert wait_until(lambda: not own.processes.alive("printer"), seconds=20)
 
     assert "canary" not in own.processes.log_tail("printer", 100)
     assert "OUTRIDER_STACK" in own.processes.log_tail("printer", 100)
