@@ -80,7 +80,7 @@ async def test_facts_that_cause_one_another_are_one_trace(world: RealWorld, coll
     processed, created, sent, last = (by_name[name] for name in wanted)
     assert (created.parent, sent.parent, last.parent) == (processed.id, created.id, created.id)
     assert processed.parent == run_traceparent(f"{world.team}/daily/r1")[36:52]
-    assert last.id == heard_last[0][36:52]
+    assert last.id in {heard[36:52] for heard in heard_last}  # a batch may have been tried again
 
     def batches() -> list[Seen]:
         return [s for s in collector.spans() if s.name.startswith("process batch") and trace in s.links]
@@ -116,7 +116,7 @@ async def test_what_the_bus_counts_is_shown_and_a_database_that_is_away_does_not
 
     await world.deliver(*(finished(world, f"r{n}") for n in range(5)))
     await world.deliver_raw(b"poison")
-    await eventually(lambda: len(heard_last) == 5, seconds=BACKLOG_SECONDS)
+    await eventually(lambda: len(heard_last) >= 5, seconds=BACKLOG_SECONDS)
 
     def shown(text: bytes) -> dict[str, dict[str, float]]:
         families = text_string_to_metric_families(text.decode())
