@@ -107,7 +107,7 @@ class StormWorld:
                 return
         raise AssertionError(failed)
 
-    async def settle(self, tries: int, *, seconds: float = 240) -> Snapshot:
+    async def settle(self, tries: int, *, seconds: float = 480) -> Snapshot:
         """Wait until every ended try is told of by lineage and nothing is behind, parked or waiting; what there is."""
         state: Mapping[str, object] = {}
 
