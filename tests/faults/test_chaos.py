@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 
 from outrider_local.component import Component
@@ -18,7 +17,6 @@ from tests.faults.world import FaultWorld
 SECONDS = float(os.environ.get("OUTRIDER_FAULT_SECONDS", "25"))
 _FACTS_PER_SECOND = 60
 _TELLING_SECONDS = 0.5
-_TIMES_TO_START = 3
 
 
 class Slot:
@@ -61,23 +59,14 @@ async def test_nothing_is_lost_repeated_or_reordered_whatever_happens(own_stack:
         plan = schedule(seed, SECONDS, [name for name in targets if name not in SYSTEMS])
         telling = [asyncio.create_task(_tell(world)) for world in worlds]
         await disturb(plan, targets)
-        await _stand_up(own_stack)
+        outcome = await asyncio.to_thread(bring_up, own_stack, NEEDED)
+        assert not outcome.failed
         await asyncio.gather(*telling)
         assert all(target.lives for target in targets.values() if isinstance(target, Slot)), "a member ended by itself"
         for world in worlds:
             await world.settle()
         for world in worlds:
             await world.assert_undisturbed()
-
-
-async def _stand_up(stack: Stack) -> None:
-    """What is not ready in time on a busy machine is waited for again."""
-    failed: Mapping[str, str] = {}
-    for _ in range(_TIMES_TO_START):
-        failed = (await asyncio.to_thread(bring_up, stack, NEEDED)).failed
-        if not failed:
-            return
-    raise AssertionError(failed)
 
 
 async def _tell(world: FaultWorld) -> None:
