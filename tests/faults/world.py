@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
@@ -11,7 +11,7 @@ from outrider_bus.kafka import KafkaAddress
 from outrider_bus.records import RawRecord
 from outrider_contracts.airflow import RunFinished
 from outrider_contracts.envelope import encode
-from outrider_local.handles import Database, RunningKafka, RunningPostgres
+from outrider_local.handles import RunningKafka, RunningPostgres
 from outrider_local.stack import Stack
 
 from tests.faults.oracle import Outcome, undisturbed
@@ -22,14 +22,6 @@ from tests.unit.bus.promises import AT
 
 _SETTLE_SECONDS = 180.0
 _LOOK_SECONDS = 0.3
-
-
-async def _new_database(postgres: RunningPostgres) -> Database:
-    """A login has 2 s, which are little where ten members start beside it."""
-    async with asyncio.timeout(_SETTLE_SECONDS):
-        while True:
-            with suppress(TimeoutError):
-                return await asyncio.to_thread(postgres.database, "faults")
 
 
 class FaultWorld(RealWorld):
@@ -44,7 +36,7 @@ class FaultWorld(RealWorld):
     async def on(cls, stack: Stack, how: str, *, seed: str, poison: bool = True) -> AsyncIterator["FaultWorld"]:
         """A world of its own on the running *stack*."""
         kafka, postgres = RunningKafka(stack), RunningPostgres(stack)
-        database = await _new_database(postgres)
+        database = await asyncio.to_thread(postgres.database, "faults")
         address = KafkaAddress(kafka.bootstrap, "admin", kafka.password_file("admin").read_text())
         world = await cls.open(address, database.dsn)
         await world.pool.execute(TABLES)

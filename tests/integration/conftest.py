@@ -17,7 +17,6 @@ from outrider_local.removal import remove
 from outrider_local.runner import bring_up, with_needs
 from outrider_local.services import Service
 from outrider_local.stack import Stack
-from outrider_local.waiting import wait_until
 
 Start = Callable[..., Stack]
 PREFIX = "outrider-test-"
@@ -93,16 +92,8 @@ def postgres(start: Start) -> RunningPostgres:
 
 @pytest.fixture(scope="module")
 def database(postgres: RunningPostgres, request: pytest.FixtureRequest) -> Database:
-    """An empty database for the tests of one module; a login has 2 s, and is tried again where that was too little."""
-    made: list[Database] = []
-
-    def is_made() -> bool:
-        with contextlib.suppress(TimeoutError):
-            made.append(postgres.database(request.node.name))
-        return bool(made)
-
-    assert wait_until(is_made, seconds=60)
-    return made[0]
+    """An empty database for the tests of one module."""
+    return postgres.database(request.node.name)
 
 
 @pytest.fixture(scope="session")
