@@ -104,9 +104,11 @@ def _may_read(topic: str) -> Any:
 
 
 def _rights_on(topic: str) -> Any:
+    anybody: Any = None  # the client's stub knows of none
     return AclBindingFilter(
-        ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, None, None, AclOperation.ANY, AclPermissionType.ANY
-    )
+        ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, anybody, anybody, AclOperation.ANY,
+        AclPermissionType.ANY,
+    )  # fmt: skip
 
 
 def test_topics_are_compared_with_the_registry(operator: Operator, topic: str) -> None:

@@ -14,6 +14,9 @@ from outrider_bus.saying.relay import Relay
 from outrider_bus.timing import Timing
 
 
+NEVER = float("inf")
+
+
 class Posts(Relay):
     """Hands rows to nobody; *fails* are the numbers of those that a full client does not take."""
 
@@ -41,7 +44,7 @@ async def test_nothing_of_a_topic_is_sent_behind_a_row_that_could_not_be_handed_
     """Else a key's rows would change places, and each row of an absent topic be waited for anew."""
     relay = Posts(fails=[2])
 
-    moved = await relay._send(None, [said(1), said(2), said(3, key=key), said(4, topic="other")])
+    moved = await relay._send(None, [said(1), said(2), said(3, key=key), said(4, topic="other")], NEVER)
 
     assert relay.posted == [1, 2, 4]
     assert moved == [1, 4]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from asyncpg.protocol import Record
 
 _ANSWER_SECONDS = 2.0
+_LOGIN_SECONDS = 60.0
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -54,7 +55,7 @@ async def _connect(port: int, secrets: SecretFiles, database: str = "postgres") 
         user=POSTGRES_ADMIN,
         password=secrets.password(f"postgres-{POSTGRES_ADMIN}"),
         database=database,
-        timeout=_ANSWER_SECONDS,
+        timeout=_LOGIN_SECONDS,
     )
 
 
