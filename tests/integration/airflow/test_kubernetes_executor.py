@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,8 @@ class Executor:
     def kill(self) -> None:
         processes = self.riding.stack.processes
         for pid in processes.members(airflow.SCHEDULER):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended with its parent
+                os.kill(pid, signal.SIGKILL)
         assert wait_until(lambda: not processes.members(airflow.SCHEDULER), seconds=30)
 
     def workers(self) -> dict[str, Any]:
