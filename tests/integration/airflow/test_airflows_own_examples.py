@@ -51,7 +51,7 @@ def deliver(riding: Riding) -> Path:
         left_out = shutil.ignore_patterns("__pycache__", "plugins", *(f"{name}.py" for name in NOT_HERE))
         shutil.copytree(packages / folder, directory, dirs_exist_ok=True, ignore=left_out)
     files = {file.name for file in directory.glob("[!_]*.py")}
-    assert wait_until(lambda: files <= _read(riding), seconds=SECONDS, every=2), files - _read(riding)
+    assert wait_until(lambda: files <= _read(riding), seconds=2 * SECONDS, every=2), files - _read(riding)
     return directory
 
 
