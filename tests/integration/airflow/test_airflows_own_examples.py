@@ -71,7 +71,7 @@ def test_of_each_task_the_last_word_told_is_what_airflow_holds(swept: Riding, da
     def over() -> bool:
         return swept.sql(f"SELECT count(*) FROM dag_run WHERE end_date IS NULL AND dag_id IN ({ours})") == "0"
 
-    assert wait_until(over, seconds=2 * SECONDS, every=1), swept.sql(
+    assert wait_until(over, seconds=4 * SECONDS, every=1), swept.sql(
         f"SELECT dag_id, task_id, state FROM task_instance WHERE end_date IS NULL AND dag_id IN ({ours})"
     )
     heard: list[AirflowEvent] = []
@@ -82,5 +82,5 @@ def test_of_each_task_the_last_word_told_is_what_airflow_holds(swept: Riding, da
         wrong[:] = airflows(swept, "%").differences(told(heard))
         return not wrong
 
-    assert wait_until(agree, seconds=90, every=2), "\n".join(wrong)
+    assert wait_until(agree, seconds=SECONDS, every=2), "\n".join(wrong)
     assert told_twice(heard, marked=()) == []
