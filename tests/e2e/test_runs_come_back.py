@@ -32,7 +32,7 @@ def test_a_task_cleared_after_its_run_ended_writes_a_new_generation(ride: Ride, 
 
     ride.airflow.clear("punctuality", flown.punctuality, "rank")
 
-    assert wait_until(lambda: len(generations(ride, flown.punctuality, "rank")) > len(before), seconds=90, every=0.5)
+    assert wait_until(lambda: len(generations(ride, flown.punctuality, "rank")) > len(before), seconds=240, every=0.5)
     after = generations(ride, flown.punctuality, "rank")
     assert after[-1] > max(before)
     assert ride.await_run("punctuality", flown.punctuality) == "success"
@@ -43,13 +43,15 @@ def test_a_run_created_again_under_its_id_starts_anew(ride: Ride, flown: Flown) 
     assert flown
     run_id = ride.start("punctuality", run_id="again")
     assert ride.await_run("punctuality", run_id) == "success"
+    # what is sealed is told by a relay of storage's own
+    assert wait_until(lambda: bool(generations(ride, run_id, "rank")), seconds=60, every=0.5)
     first = generations(ride, run_id, "rank")
 
     ride.airflow.delete_run("punctuality", run_id)
     assert ride.start("punctuality", run_id="again") == run_id
     assert ride.await_run("punctuality", run_id) == "success"
 
-    assert wait_until(lambda: len(generations(ride, run_id, "rank")) == len(first) + 1, seconds=30, every=0.5)
+    assert wait_until(lambda: len(generations(ride, run_id, "rank")) == len(first) + 1, seconds=60, every=0.5)
     assert generations(ride, run_id, "rank")[-1] > max(first)
 
 

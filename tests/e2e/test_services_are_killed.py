@@ -19,7 +19,7 @@ def test_each_service_is_killed_and_comes_back_while_a_run_is_on(ride: Ride) -> 
     killer = threading.Thread(target=_kill_in_turn, args=(ride, ended))
     killer.start()
     try:
-        assert ride.await_run("flights", run_id, seconds=300) == "success"
+        assert ride.await_run("flights", run_id, seconds=600) == "success"
     finally:
         ended.set()
         killer.join()

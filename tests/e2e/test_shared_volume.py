@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,10 @@ def pilots(ride: Ride, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def files(ride: Ride, dag_id: str) -> Mapping[str, str]:
     """What lies on the volume of the DAG's versions, manifests apart."""
     place = volume.root(ride.stack) / "pilots" / dag_id
-    found = (path for path in place.rglob("*") if path.is_file() and not path.name.startswith("_"))
-    return {f"{path.parts[-3]}/{path.name}": path.read_text() for path in found}
+    while True:
+        with suppress(FileNotFoundError):  # storage removes something meanwhile
+            found = (path for path in place.rglob("*") if path.is_file() and not path.name.startswith("_"))
+            return {f"{path.parts[-3]}/{path.name}": path.read_text() for path in found}
 
 
 def test_jobs_beside_the_worker_work_on_the_volume_and_what_is_due_goes(ride: Ride, pilots: Path) -> None:

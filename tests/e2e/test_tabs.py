@@ -104,7 +104,7 @@ async def page(side: AirflowSide, airflow: httpx.Client) -> AsyncIterator[Page]:
     """Airflow's UI as ops' user sees it."""
     chromium = os.environ.get("OUTRIDER_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
     async with async_playwright() as playwright:
-        browser: Browser = await playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        browser: Browser = await playwright.chromium.launch(executable_path=chromium, args=_FLAGS, timeout=_PATIENCE)
         context = await browser.new_context(viewport={"width": 1500, "height": 950}, color_scheme="light")
         await context.add_cookies([{"name": "_token", "value": side.tokens["olga"], "url": str(airflow.base_url)}])
         opened = await context.new_page()
@@ -151,8 +151,8 @@ async def test_a_tasks_tabs_are_about_that_task(page: Page, airflow: httpx.Clien
     await page.goto(f"{run}/daily/plugin/outrider-lineage-task-instance", wait_until="commit")
     around = _frame(page, "Lineage").locator(".around")
     await expect(around.locator(".self .node")).to_have_text("ops/flights/daily", timeout=_PATIENCE)
-    await expect(around).to_contain_text("ops/flights/extract")
-    await expect(around).to_contain_text("newsroom (another team)")
+    await expect(around).to_contain_text("ops/flights/extract", timeout=_PATIENCE)
+    await expect(around).to_contain_text("newsroom (another team)", timeout=_PATIENCE)
     await _picture(page, "tab-task-lineage")
 
 

@@ -25,13 +25,19 @@ def states(ride: Ride, dag_id: str, run_id: str) -> dict[str, str]:
     return {task.task_id: task.state for task in ride.airflow.tasks(dag_id, run_id)}
 
 
-def sealed(ride: Ride, dag_id: str) -> list[EnvironmentSealed]:
-    facts = [
-        EnvironmentSealed.model_validate_json(record.value)
-        for record in ride.said(EnvironmentSealed.topic)
-        if record.headers.get("ce_type") == EnvironmentSealed.type
-    ]
-    return [fact for fact in facts if fact.task.dag_id == dag_id]
+def sealed(ride: Ride, dag_id: str, run_id: str, tasks: int) -> list[EnvironmentSealed]:
+    """Those of the run's tasks, as soon as all are told: a run may have ended before that."""
+
+    def told() -> list[EnvironmentSealed]:
+        facts = [
+            EnvironmentSealed.model_validate_json(record.value)
+            for record in ride.said(EnvironmentSealed.topic)
+            if record.headers.get("ce_type") == EnvironmentSealed.type
+        ]
+        return [fact for fact in facts if (fact.task.dag_id, fact.task.run_id) == (dag_id, run_id)]
+
+    assert wait_until(lambda: len(told()) >= tasks, seconds=60, every=0.5), told()
+    return told()
 
 
 def a_new_date() -> datetime:
@@ -54,7 +60,7 @@ def test_a_dag_scheduled_on_an_output_starts_when_it_is_sealed_once_per_version(
         (started,) = set(ride.airflow.runs("arrival")) - before
         before.add(started)
         assert ride.await_run("arrival", started) == "success"
-        (read,) = [fact for fact in sealed(ride, "arrival") if fact.task.run_id == started]
+        (read,) = sealed(ride, "arrival", started, 1)
         (part,) = read.inputs["goods"]
         assert (part.version.run_id, part.format) == (run_id, "json")
     assert set(ride.airflow.runs("arrival")) == before
@@ -85,7 +91,7 @@ def test_another_teams_sensors_wake_when_the_granted_output_is_sealed(waiting: R
 
     ride.start("flights", logical_date=date)
 
-    assert ride.await_run("watch", run_id) == "success"
+    assert ride.await_run("watch", run_id, seconds=480) == "success"  # it takes as long as flights, and then some
 
 
 def test_a_sensor_without_a_grant_fails_at_once_and_is_not_tried_again(waiting: Ride) -> None:
@@ -99,7 +105,7 @@ def test_an_instance_of_a_mapped_group_reads_its_own_part(waiting: Ride) -> None
     run_id = waiting.start("parts")
 
     assert waiting.await_run("parts", run_id) == "success"
-    facts = [fact for fact in sealed(waiting, "parts") if fact.task.run_id == run_id]
+    facts = sealed(waiting, "parts", run_id, 6)
     read = {fact.task.map_index: fact.inputs for fact in facts if fact.inputs}
     assert {index: [part.version.map_index for part in inputs["word"]] for index, inputs in read.items()} == {
         0: [0], 1: [1], 2: [2],

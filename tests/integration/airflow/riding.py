@@ -81,7 +81,7 @@ class Riding:
         assert ended, self.user.tasks(dag_id, run_id)
 
     def hear(
-        self, run_id: str, enough: Callable[[list[AirflowEvent]], bool], *, seconds: float = 30
+        self, run_id: str, enough: Callable[[list[AirflowEvent]], bool], *, seconds: float = SECONDS
     ) -> list[AirflowEvent]:
         """Everything said of the run, once *enough* holds or *seconds* have passed."""
         consumer = self._consumer()

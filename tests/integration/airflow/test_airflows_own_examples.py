@@ -51,7 +51,7 @@ def deliver(riding: Riding) -> Path:
         left_out = shutil.ignore_patterns("__pycache__", "plugins", *(f"{name}.py" for name in NOT_HERE))
         shutil.copytree(packages / folder, directory, dirs_exist_ok=True, ignore=left_out)
     files = {file.name for file in directory.glob("[!_]*.py")}
-    assert wait_until(lambda: files <= _read(riding), seconds=SECONDS, every=2), files - _read(riding)
+    assert wait_until(lambda: files <= _read(riding), seconds=2 * SECONDS, every=2), files - _read(riding)
     return directory
 
 
@@ -71,7 +71,7 @@ def test_of_each_task_the_last_word_told_is_what_airflow_holds(swept: Riding, da
     def over() -> bool:
         return swept.sql(f"SELECT count(*) FROM dag_run WHERE end_date IS NULL AND dag_id IN ({ours})") == "0"
 
-    assert wait_until(over, seconds=2 * SECONDS, every=1), swept.sql(
+    assert wait_until(over, seconds=4 * SECONDS, every=1), swept.sql(
         f"SELECT dag_id, task_id, state FROM task_instance WHERE end_date IS NULL AND dag_id IN ({ours})"
     )
     heard: list[AirflowEvent] = []
@@ -82,5 +82,5 @@ def test_of_each_task_the_last_word_told_is_what_airflow_holds(swept: Riding, da
         wrong[:] = airflows(swept, "%").differences(told(heard))
         return not wrong
 
-    assert wait_until(agree, seconds=90, every=2), "\n".join(wrong)
+    assert wait_until(agree, seconds=SECONDS, every=2), "\n".join(wrong)
     assert told_twice(heard, marked=()) == []

@@ -34,7 +34,8 @@ def test_the_last_word_told_is_what_airflow_holds(swept: Riding) -> None:
 
     def ride(dag: GeneratedDag) -> None:
         run = swept.user.trigger(dag.dag_id, run_id=f"run_{dag.dag_id}")
-        await_gate(directory, dag.dag_id)
+        if acts[dag.dag_id] is not times_out:  # its time may be over before a worker is free for its task
+            await_gate(directory, dag.dag_id)
         acts[dag.dag_id](swept, dag.dag_id, run, directory, random.Random(dag.dag_id))
 
     with ThreadPoolExecutor(len(dags)) as people:

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,8 @@ class Executor:
     def kill(self) -> None:
         processes = self.riding.stack.processes
         for pid in processes.members(airflow.SCHEDULER):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended with its parent
+                os.kill(pid, signal.SIGKILL)
         assert wait_until(lambda: not processes.members(airflow.SCHEDULER), seconds=30)
 
     def workers(self) -> dict[str, Any]:
@@ -139,9 +141,14 @@ def test_pods_run_in_their_teams_namespaces_and_outlive_a_scheduler_that_is_kill
 
     assert wait_until(lambda: run().keys() == runs.keys(), seconds=SECONDS), executor.workers()
     before = run()
+
+    def adopted_all() -> bool:
+        now = _marks(run())
+        return all(now.get(dag, mark) != mark for dag, mark in _marks(before).items())
+
     executor.kill()
     executor.start()
-    adopted = wait_until(lambda: _marks(run()) not in ({}, _marks(before)), seconds=SECONDS)
+    adopted = wait_until(adopted_all, seconds=SECONDS)
     after = run()
     go_on.touch()
     for dag, each in runs.items():
@@ -154,7 +161,7 @@ def test_pods_run_in_their_teams_namespaces_and_outlive_a_scheduler_that_is_kill
         heard = riding.hear(each, lambda facts: bool(of(TaskFinished, facts)))
         assert [fact.task.team for fact in of(TaskStarted, heard)] == [dag.removesuffix("_waits")]
         assert [(fact.state, fact.task.try_number) for fact in of(TaskFinished, heard)] == [("success", 1)]
-    assert wait_until(lambda: not executor.workers(), seconds=60)
+    assert wait_until(lambda: not executor.workers(), seconds=SECONDS)
 
 
 def _marks(pods: dict[str, Any]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from outrider_local.airflow import API, PROCESSOR, SCHEDULER
 from outrider_local.waiting import wait_until
 
-from tests.integration.airflow.riding import Riding
+from tests.integration.airflow.riding import SECONDS, Riding
 
 SLOW = """
 import pathlib, time
@@ -33,7 +33,7 @@ def test_a_new_teams_dag_runs_while_everything_else_goes_on(riding: Riding) -> N
     directory = riding.bring_team("ads")
     riding.drop_dag("ads", "slow", SLOW.format(directory=directory))
     long_run = riding.user.trigger("slow")
-    assert wait_until((directory / "began").exists, seconds=60)
+    assert wait_until((directory / "began").exists, seconds=SECONDS)
     before = {name: riding.stack.processes.pid(name) for name in (API, SCHEDULER, PROCESSOR)}
     for team in ("sales", "hr-team"):
         connection = riding.stack.secrets.write(f"connections/{team}/outrider", f"http://{team}:word@127.0.0.1")

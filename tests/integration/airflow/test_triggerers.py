@@ -2,12 +2,13 @@
 
 import os
 import signal
+from contextlib import suppress
 
 from outrider_local import procfs
 from outrider_local.airflow import TRIGGERERS
 from outrider_local.waiting import wait_until
 
-from tests.integration.airflow.riding import Riding
+from tests.integration.airflow.riding import SECONDS, Riding
 
 DEFERRING = """
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
@@ -34,11 +35,12 @@ def test_each_teams_deferred_task_is_woken(riding: Riding) -> None:
 
     assert riding.user.run_state("deferring_ads", run) == "success"
     run = riding.user.trigger("deferring_sales")
-    assert wait_until(lambda: _states(riding, run) == ["deferred"], seconds=60, every=0.2)
+    assert wait_until(lambda: _states(riding, run) == ["deferred"], seconds=SECONDS, every=0.2)
     keeper = riding.stack.processes.pid(TRIGGERERS)
     killed = riding.stack.processes.members(TRIGGERERS) - {keeper}
     for pid in killed:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it ended with its parent
+            os.kill(pid, signal.SIGKILL)
     riding.await_end("deferring_sales", run)
 
     assert riding.user.run_state("deferring_sales", run) == "success"

@@ -66,7 +66,7 @@ def test_a_job_that_asks_for_room_gets_a_node_with_room(crew: Crew) -> None:
         """
         ExecutionEnvironmentOperator(
             task_id="roomy", **JOB, cmds=["sh", "-c", "echo 1 > $OUTRIDER_OUTPUT_ONE/one"], outputs={"one": Output()},
-            workspace={"size": "20Mi"}, schedule_timeout_seconds=20)
+            workspace={"size": "20Mi"}, schedule_timeout_seconds=90)
         """
     )
 

@@ -236,7 +236,7 @@ async def stolen_claim(api: k8s.client.ApiClient) -> str:
     }  # fmt: skip
     await core.create_namespaced_persistent_volume_claim(namespace, {"metadata": {"name": "stolen"}, "spec": spec})
     own = await core.read_namespaced_persistent_volume_claim(VOLUME_CLAIM, namespace)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not (await core.list_namespaced_event(namespace, field_selector="involvedObject.name=stolen")).items:
             pass
     found = await core.read_namespaced_persistent_volume_claim("stolen", namespace)

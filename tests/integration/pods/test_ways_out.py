@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,8 +79,10 @@ def test_a_killed_task_takes_its_pod_along_and_leaves_no_version(crew: Crew) -> 
 def test_the_teams_next_pod_puts_away_what_a_lost_worker_left(crew: Crew) -> None:
     """No other try came to go on with it: Airflow had none left, or somebody marked the task meanwhile."""
     left, works = slow(crew, 15), slow(crew, 600)
-    processes = {flight.dag_id: flight.start("work") for flight in (left, works)}
-    assert wait_until(lambda: bool(working(left) and working(works)), seconds=120, every=0.5)
+    processes: dict[str, subprocess.Popen[str]] = {}
+    for flight in (works, left):  # together the short one might be over before the other begins
+        processes[flight.dag_id] = flight.start("work")
+        assert wait_until(lambda flight=flight: bool(working(flight)), seconds=120, every=0.5)  # type: ignore[misc]
     processes[left.dag_id].kill()
     processes[left.dag_id].communicate()
     assert crew.storage is not None

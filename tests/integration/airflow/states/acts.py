@@ -96,7 +96,7 @@ def worker_is_killed(riding: Riding, dag_id: str, run: str, directory: Path, dic
 
 
 def times_out(riding: Riding, dag_id: str, run: str, directory: Path, dice: random.Random) -> None:
-    """Its DAG has a limit, which the gated task overruns."""
+    """Its DAG has a limit, which the gated task overruns: at work, or waiting for a worker."""
     riding.await_end(dag_id, run)
 
 

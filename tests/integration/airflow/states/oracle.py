@@ -56,11 +56,17 @@ def airflows(riding: Riding, like: str) -> Standing:
 
 
 def told(facts: Iterable[AirflowEvent]) -> Standing:
-    """What a reader knows who believes of each task the last telling of its newest try, and forgets deleted runs."""
+    """What a reader knows who believes of each task the last telling of its newest try, and forgets deleted runs:
+    also what is said of them later, as a task's end that waited in the spool."""
     tasks: dict[TaskId, tuple[datetime, int, str]] = {}
     runs: dict[tuple[str, str], tuple[datetime, str, int]] = {}
+    forgotten: dict[tuple[str, str], datetime] = {}
+
+    def is_forgotten(run: tuple[str, str], start: datetime) -> bool:
+        return run in forgotten and start <= forgotten[run]
 
     def forget(run: RunKey, until: datetime) -> None:
+        forgotten[run.dag_id, run.run_id] = max(until, forgotten.get((run.dag_id, run.run_id), until))
         for key in [
             key for key, (start, *_) in tasks.items() if key[:2] == (run.dag_id, run.run_id) and start <= until
         ]:
@@ -72,9 +78,13 @@ def told(facts: Iterable[AirflowEvent]) -> Standing:
         if isinstance(fact, TaskFinished):
             task, start = fact.task, fact.run_started_at
             key = (task.dag_id, task.run_id, task.task_id, task.map_index)
+            if is_forgotten(key[:2], start):
+                continue
             if task.try_number >= tasks.get(key, (start, 0, ""))[1]:
                 tasks[key] = (start, task.try_number, fact.state)
         elif isinstance(fact, RunFinished):
+            if is_forgotten((fact.run.dag_id, fact.run.run_id), fact.run_started_at):
+                continue
             runs[fact.run.dag_id, fact.run.run_id] = (fact.run_started_at, fact.state, fact.clear_number)
         elif isinstance(fact, RunDeleted):
             forget(fact.run, fact.run_started_at)

@@ -117,7 +117,7 @@ class AirflowUser:
 
     def delete_dag(self, dag_id: str) -> bool:
         """Delete the DAG with its runs, for good once its file is gone; False while something of it runs."""
-        answer = self._client.delete(f"/api/v2/dags/{quote(dag_id, safe='')}")
+        answer = self._answer("DELETE", f"/api/v2/dags/{quote(dag_id, safe='')}")
         if answer.status_code == 409:
             return False
         if answer.status_code != 404:
@@ -132,9 +132,13 @@ class AirflowUser:
         return f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}"
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        answer = self._answer(method, path, body)
+        answer.raise_for_status()
+        return dict(answer.json()) if answer.content else {}
+
+    def _answer(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
         for _ in range(ATTEMPTS):
             answer = self._client.request(method, path, json=body)
             if answer.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
                 break
-        answer.raise_for_status()
-        return dict(answer.json()) if answer.content else {}
+        return answer

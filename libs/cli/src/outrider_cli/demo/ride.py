@@ -34,6 +34,8 @@ FAST_CLEARING = {
     "SWEEP_INTERVAL_SECONDS": "2",
 }
 """Windows so short that a person who watches sees versions go. In earnest they are minutes and hours."""
+_KNOWN_SECONDS = 180
+"""A team's repository is fetched every half minute, and one process reads all teams' files."""
 
 
 class Ride:
@@ -75,9 +77,11 @@ class Ride:
 
     def start(self, dag_id: str, *, run_id: str | None = None, logical_date: datetime | None = None) -> str:
         """Start a run as soon as Airflow knows the DAG; returns its id."""
-        if not wait_until(lambda: self.airflow.knows(dag_id), seconds=90, every=0.25):
+        if not wait_until(lambda: self.airflow.knows(dag_id), seconds=_KNOWN_SECONDS, every=0.25):
             faults = "; ".join(self.airflow.import_errors()) or "and it reports no import error"
-            raise StackError(f"Airflow does not know DAG {dag_id!r} after 90 s: {faults}; see `outrider logs airflow`")
+            raise StackError(
+                f"Airflow does not know DAG {dag_id!r} after {_KNOWN_SECONDS} s: {faults}; see `outrider logs airflow`"
+            )
         return self.airflow.trigger(dag_id, run_id=run_id, logical_date=logical_date)
 
     def await_run(
