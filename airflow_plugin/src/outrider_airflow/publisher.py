@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FLUSH_SECONDS = 2.0
 _DRAIN_SECONDS = 5.0
+_FLUSHES = 10
 
 
 class Publisher:
@@ -58,7 +59,9 @@ class Publisher:
         if producer.flush(seconds):
             self._spool.mark_away()
             producer.purge()
-            producer.flush(0.5)  # calls back for each that was purged
+            for _ in range(_FLUSHES):  # calls back for each that was purged; a process that stood still may miss one
+                if not producer.flush(0.5):
+                    break
 
     def _deliver(self, spooled: Sequence[Spooled], *, seconds: float) -> None:
         for each in spooled:

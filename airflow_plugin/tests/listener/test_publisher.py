@@ -76,6 +76,29 @@ def test_a_tasks_end_waits_no_longer_than_the_bound_and_leaves_everything_in_the
     assert [len(spooled(tmp_path / name)) for name in ("one", "two", "three")] == [2, 2, 2]
 
 
+def test_what_is_given_up_is_in_the_spool_though_the_process_stood_still_meanwhile(
+    alone: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client calls back while it is waited for, and by then no time was left for that."""
+    alone.say([fact(1)])
+    producer = alone._connected()
+
+    class StandsStill:
+        waits = 3
+
+        def flush(self, seconds: float) -> int:
+            self.waits -= 1
+            return 1 if self.waits > 0 else producer.flush(seconds)
+
+        def purge(self) -> None:
+            producer.purge()
+
+    monkeypatch.setattr(alone, "_producer", StandsStill())
+    alone.settle(0.1)
+
+    assert len(spooled(tmp_path)) == 1
+
+
 def test_after_one_vain_wait_the_next_task_of_the_host_does_not_wait(
     alone: Publisher, nobody_listens: str, tmp_path: Path
 ) -> None:

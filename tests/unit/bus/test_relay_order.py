@@ -13,7 +13,6 @@ from outrider_bus.saying.portions import is_large
 from outrider_bus.saying.relay import Relay
 from outrider_bus.timing import Timing
 
-
 NEVER = float("inf")
 
 
