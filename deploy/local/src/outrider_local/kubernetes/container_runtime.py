@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from string import Template
 from typing import IO
@@ -60,12 +61,15 @@ def _run(stack: Stack) -> None:
         configuration=_configuration(stack).read_text(),
     )
     stack.processes.start(PROCESS, command)
-    stack.await_ready(PROCESS, lambda: answers(stack), seconds=30)
+    stack.await_ready(PROCESS, lambda: answers(stack), seconds=90)
 
 
 def answers(stack: Stack) -> bool:
     """Say whether containerd serves."""
-    return socket(stack).exists() and _ctr(stack, "version").returncode == 0
+    try:
+        return socket(stack).exists() and _ctr(stack, "version").returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def images(stack: Stack) -> frozenset[str]:
@@ -102,7 +106,8 @@ def stop(stack: Stack) -> None:
             raise StartFailed(f"not all pods could be ended: {done.stderr.strip()}")
     stack.processes.stop(PROCESS)
     for pid in _shims(stack):  # of pods it has lost
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _shims(stack: Stack) -> list[int]:

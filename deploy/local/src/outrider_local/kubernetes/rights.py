@@ -18,7 +18,7 @@ _FILE = "kubernetes/tenancy.kubeconfig"
 _NAMESPACE, _ACCOUNT = "outrider", "tenancy"
 _SECRET = "tenancy-token"  # noqa: S105  the name of one
 _PLURALS = {"ValidatingAdmissionPolicy": "validatingadmissionpolicies"}
-_SECONDS = 20
+_SECONDS = 60
 
 
 def give(stack: Stack, administrator: Path) -> None:
