@@ -2,8 +2,8 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
+from datetime import timedelta
+from functools import cached_property
 from typing import Any, ClassVar, NoReturn
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
@@ -20,7 +20,6 @@ from outrider_contracts.declarations import parse_duration
 from outrider_contracts.http import Environment
 from outrider_contracts.keys import TaskKey
 from outrider_contracts.names import JOB_ACCOUNT, DerivedNames
-from urllib3.exceptions import HTTPError
 
 from outrider_airflow.attempt import Attempt
 from outrider_airflow.client import StorageClient
@@ -31,23 +30,20 @@ from outrider_airflow.mixin import ExecutionEnvironmentMixin
 from outrider_airflow.parameters import job_params
 from outrider_airflow.pod import spec
 from outrider_airflow.pod.given import Given, given
-from outrider_airflow.pod.leftovers import left_over
 from outrider_airflow.pod.manager import EnvironmentPodManager
 from outrider_airflow.pod.offline import NoCluster, sketch
 from outrider_airflow.pod.outcome import error_of, held_back, in_the_stagers_words, judged, not_started
-from outrider_airflow.pod.plan import RUN_STARTED_AT, TASK, TRY
+from outrider_airflow.pod.plan import TASK, TRY
+from outrider_airflow.pod.reattach import ReattachingPodOperator
 from outrider_airflow.pod.stagers import IN, OUT, Ended, end_of, failed_start
 from outrider_airflow.pod.trigger import EnvironmentPodTrigger
 from outrider_airflow.settings import settings
 
-_TRY = "outrider_try"
-"""Key in the task's state store: whose try the pod is that a deferral waits for."""
 _KILL_GRACE_SECONDS = 30
 _LAST_LINES = 10
-_BEST_EFFORT_SECONDS = 2.0
 
 
-class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOperator):
+class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, ReattachingPodOperator):
     """A KubernetesPodOperator whose job finds its inputs, and whose outputs are stored, whatever it is written in.
 
     Everything a KubernetesPodOperator takes works as it does there; the job's image, command and arguments stay as
@@ -119,16 +115,26 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
             else:
                 self.log.info("Going on with pod %s of try %d", pod.metadata.name, earlier.task.try_number)
                 self._adopted = self.pod = self.pod_request_obj = pod
-                self._keep(context, pod, earlier)
+                self._keep(context, pod, earlier.task.try_number)
                 return self._known(earlier, storage.access), environment
         attempt, environment = super().begin(attempt, storage, context)
         return self._known(attempt, storage.access), environment
 
     def resumed(self, attempt: Attempt, access: StorageAccess, context: Context) -> Attempt:
         """The try of the pod that was waited for."""
-        store = context.get("task_state_store")
-        kept = None if store is None else store.get(_TRY)
-        return self._known(attempt.of_try(kept) if isinstance(kept, int) else attempt, access)
+        kept = self._kept_try(context)
+        return self._known(attempt if kept is None else attempt.of_try(kept), access)
+
+    def _known(self, attempt: Attempt, access: StorageAccess) -> Attempt:
+        """Remember whose pod it is, for the moment somebody kills it: then there is no time to look anything up."""
+        self._team, self._task = attempt.task.team, attempt.task.task
+
+        def revoke() -> None:
+            with StorageClient(access, attempt.traceparent) as own:
+                self._seal_failure(attempt, own)
+
+        self._revoke = revoke
+        return attempt
 
     @property
     def was_killed(self) -> bool:
@@ -272,74 +278,6 @@ class ExecutionEnvironmentOperator(ExecutionEnvironmentMixin, KubernetesPodOpera
         super().on_kill()
         if self.on_kill_action != OnKillAction.KEEP_POD:
             self._revoke()
-
-    # ── an earlier try's pod ─────────────────────────────────────────────────────────────────────────────────────
-
-    def _left_behind(self, attempt: Attempt, context: Context) -> V1Pod | None:
-        """The pod of an earlier try that goes on, or ended well, although its worker is lost; another is put away."""
-        if not self.durable:
-            return None
-        pod = self._get_pod_from_task_state_store(context)
-        if pod is None and attempt.task.try_number > 1:
-            namespace = self.namespace or self.hook.get_namespace()
-            pod = self.find_pod(namespace, context=context) if namespace else None
-        if pod is None:
-            return None
-        annotations = pod.metadata.annotations or {}
-        same_run = annotations.get(RUN_STARTED_AT) == attempt.run_started_at.isoformat()
-        if same_run and TRY in annotations and pod.status.phase != PodPhase.FAILED:
-            return pod
-        self._leave(pod)
-        return None
-
-    def _leave(self, pod: V1Pod) -> None:
-        self.patch_already_checked(pod, reraise=False)
-        if pod.status.phase in PodPhase.terminal_states:
-            self.process_pod_deletion(pod, reraise=False)
-        elif self.on_finish_action != OnFinishAction.KEEP_POD:
-            self.pod_manager.delete_pod(pod)
-
-    def _keep(self, context: Context, pod: V1Pod, attempt: "Attempt | int") -> None:
-        store = context.get("task_state_store")
-        if store is not None:
-            store.set(_TRY, attempt if isinstance(attempt, int) else attempt.task.try_number)
-            if self.durable:
-                self._persist_pod_identity_to_task_state_store(context, pod)
-
-    def _known(self, attempt: Attempt, access: StorageAccess) -> Attempt:
-        """Remember whose pod it is, for the moment somebody kills it: then there is no time to look anything up."""
-        self._team, self._task = attempt.task.team, attempt.task.task
-
-        def revoke() -> None:
-            with StorageClient(access, attempt.traceparent) as own:
-                self._seal_failure(attempt, own)
-
-        self._revoke = revoke
-        return attempt
-
-    def _abandon(self, context: Context) -> None:
-        try:
-            pod = self._get_pod_from_task_state_store(context)
-            if pod is not None and self.on_finish_action != OnFinishAction.KEEP_POD:
-                self.pod_manager.delete_pod(pod)
-        except Exception as error:  # noqa: BLE001  the trigger's error is what matters
-            self.log.warning("The pod could not be deleted: %s", error)
-
-    def _clear_leftovers(self, own: TaskKey, storage: StorageClient) -> None:
-        """Delete pods of the team's other tasks whose try is over and that nobody looks after any more."""
-        try:
-            namespace = self.namespace or self.hook.get_namespace()
-            if not namespace:
-                return
-            chosen = self.client.list_namespaced_pod(namespace, label_selector="kubernetes_pod_operator=True").items
-            environments_of = partial(storage.environments, within=_BEST_EFFORT_SECONDS)
-            for pod, one in left_over(chosen, own, environments_of, datetime.now(UTC)):
-                self.log.info(
-                    "Deleting pod %s: try %d of %s is over", pod.metadata.name, one.try_number, one.task.label
-                )
-                self.pod_manager.delete_pod(pod)
-        except (ApiException, HTTPError, AirflowException) as error:
-            self.log.warning("What lost tries left could not be cleared now: %s", error)
 
     # ── what became of it ────────────────────────────────────────────────────────────────────────────────────────
 
