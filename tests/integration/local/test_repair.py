@@ -2,12 +2,15 @@
 
 import os
 import signal
+import socket
 
 import asyncpg
 import boto3
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
+from outrider_local import postgres_roles
 from outrider_local.components import all_components
+from outrider_local.errors import StartFailed
 from outrider_local.handles import Database, RunningKafka, RunningPostgres, RunningS3
 from outrider_local.runner import bring_up, with_needs
 from outrider_local.stack import Stack
@@ -63,6 +66,14 @@ async def test_postgres_keeps_what_was_committed(running: Stack, database: Datab
     finally:
         await connection.close()
     assert answer == 42
+
+
+def test_roles_that_can_not_be_made_are_a_failure_in_words(running: Stack) -> None:
+    """It went away when it had just been ready."""
+    with socket.socket() as taken:  # nobody listens there
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(StartFailed, match=r"did not take its roles: .*; see `outrider logs postgres`"):
+            postgres_roles.apply(taken.getsockname()[1], running.secrets)
 
 
 def test_s3_keeps_objects_users_and_keys(running: Stack, s3: RunningS3) -> None:

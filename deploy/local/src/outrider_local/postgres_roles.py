@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from outrider_local.errors import StartFailed
 from outrider_local.names import POSTGRES_ADMIN, POSTGRES_OWNERS, TEAMS_DATABASE
 from outrider_local.secret_files import SecretFiles
 
@@ -35,8 +36,12 @@ def answers(port: int, secrets: SecretFiles) -> bool:
 
 
 def apply(port: int, secrets: SecretFiles) -> None:
-    """Have every role with the password of its file, and every database with its owner."""
-    asyncio.run(_apply(port, secrets))
+    """Have every role with the password of its file, and every database with its owner. Raises StartFailed."""
+    try:
+        asyncio.run(_apply(port, secrets))
+    except _AWAY as error:
+        why = str(error) or f"no answer in {_LOGIN_SECONDS:.0f} s"
+        raise StartFailed(f"PostgreSQL did not take its roles: {why}; see `outrider logs postgres`") from error
 
 
 async def run_statement(port: int, secrets: SecretFiles, statement: str) -> None:
