@@ -86,6 +86,7 @@ class Relay:
         while not await outbox.becomes_active(connection, frozen_seconds=self._timing.frozen):
             if self._stopping:
                 return
+            self._wake.clear()  # it may be set since we were the active one, and nobody else would clear it
             await self._rest()
 
         def wake(*_: object) -> None:
