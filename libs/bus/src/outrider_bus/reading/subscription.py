@@ -177,10 +177,12 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             await asyncio.sleep(wait)
 
     async def _close(self, consumer: Any) -> None:
-        """A broken consumer breaks when it is stopped, too, and leaves the rest of itself running."""
-        for part in (self._subscriber.stop, consumer._fetcher.close, consumer._client.close):
+        """A broken consumer breaks when it is stopped, too, and leaves the rest of itself running. One that never
+        reached Kafka has no fetcher."""
+        closes = [part.close for part in (consumer._fetcher, consumer._client) if part]
+        for close in (self._subscriber.stop, *closes):
             with suppress(Exception):
-                await part()
+                await close()
 
     def _positions(self) -> dict[TopicPartition, int]:
         """Where reading stands: behind everything that was handed out."""

@@ -1,0 +1,64 @@
+"""A subscription whose consumer breaks: it is made anew until Kafka is there."""
+
+from typing import Any, cast
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaConnectionError
+from outrider_bus.counters import Counters
+from outrider_bus.reading.assignment import Assignment
+from outrider_bus.reading.subscription import Subscription
+from outrider_bus.timing import Timing
+
+QUICK = Timing(drain=0.01, outage_first=0.001, outage_cap=0.001)
+
+
+class Idle:
+    """A runner with nothing in hand."""
+
+    def assigned(self, assignment: Assignment) -> None:
+        """Nothing of it is worked on."""
+
+    def feed(self, records: object) -> None:
+        """Nothing comes."""
+
+    async def drain(self) -> None:
+        """Nothing is in hand."""
+
+
+class Away:
+    """FastStream's subscriber while Kafka is away: consumers of aiokafka that are made and reach nobody."""
+
+    def __init__(self, fails: int) -> None:
+        self.consumer: AIOKafkaConsumer | None = AIOKafkaConsumer("t", group_id="g")
+        self.starts = 0
+        self._fails = fails
+
+    async def start(self) -> None:
+        self.starts += 1
+        self.consumer = AIOKafkaConsumer("t", group_id="g")
+        if self.starts <= self._fails:
+            raise KafkaConnectionError("unable to bootstrap")
+
+    async def stop(self) -> None:
+        if self.consumer:
+            await self.consumer.stop()
+        self.consumer = None
+
+
+def subscription(subscriber: object) -> Subscription:
+    made = Subscription(
+        group="g", topics=["t"], pattern="", make_runner=lambda _: cast("Any", Idle()), timing=QUICK,
+        counters=Counters("g"),
+    )  # fmt: skip
+    made._subscriber = subscriber
+    return made
+
+
+async def test_a_consumer_is_made_anew_until_kafka_is_there() -> None:
+    """One that never reached Kafka has less to close than one that broke."""
+    away = Away(fails=3)
+
+    await subscription(away)._reopen()
+
+    assert away.starts == 4
+    await away.stop()
