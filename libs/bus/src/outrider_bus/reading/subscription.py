@@ -234,8 +234,10 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         if not offsets or not assignment.active or consumer is None:
             return
         try:
-            await consumer.commit(offsets)
-        except (KafkaError, ValueError) as error:  # taken away meanwhile, or Kafka is away: a redelivery finds it done
+            async with asyncio.timeout(self._timing.drain):  # that of a consumer that is closed meanwhile never ends
+                await consumer.commit(offsets)
+        except (KafkaError, ValueError, TimeoutError) as error:
+            # taken away meanwhile, or Kafka is away: a redelivery finds it done
             _LOG.info("offsets not committed", group=self.group, error=repr(error))
             self._moved.set()
         else:
