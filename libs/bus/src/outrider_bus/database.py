@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 import asyncpg
@@ -30,6 +30,7 @@ The first does not see one that froze between two messages of a statement; the s
 _AWAY = ("08", "53", "57P", "25006", "25P03", "25P04")
 """SQLSTATE beginnings that say nothing about the work: connection, resources, shutdown, read-only after a failover, a
 transaction that was ended because it had stood still or lasted too long."""
+_VENDOR = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _AGAIN = ("40",)
 """Deadlock and serialization failure: the same work may well succeed in a moment."""
 
@@ -95,18 +96,19 @@ class PostgresDatabase:
     async def _session(self) -> AsyncIterator[Any]:
         try:
             connection = await self._pool.acquire()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        except _VENDOR as error:
             raise UnavailableError(f"no connection to PostgreSQL: {error}") from error
         try:
             yield connection
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        except _VENDOR as error:
             if isinstance(error, asyncpg.InternalClientError):
                 connection.terminate()  # what was under way when the server died confuses whoever comes next
             if _is_gone(connection) or is_away(error) or isinstance(error, TimeoutError):
                 raise UnavailableError(f"PostgreSQL went away: {error}") from error
             raise
         finally:
-            await self._pool.release(connection)
+            with suppress(*_VENDOR):  # what was lost while it was cleaned is ended, and the work is over in any case
+                await self._pool.release(connection)
 
 
 def _is_gone(connection: Any) -> bool:
