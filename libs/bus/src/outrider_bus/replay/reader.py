@@ -153,7 +153,9 @@ class RangeReader:
 
     async def _skip_to_what_is_kept(self, partition: TopicPartition) -> None:
         bounds = await self.bounds([partition.partition])
-        first, _ = bounds[partition.partition]
+        first, last = bounds[partition.partition]
+        if self._cursor(partition) > last:
+            raise OffsetOutOfRangeError(f"{partition} ends at {last} now")
         self._move(partition, max(first, self._cursor(partition)))
         if partition in self._ends:
             self._fetch(partition, self._cursor(partition))
