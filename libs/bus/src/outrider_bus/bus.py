@@ -132,7 +132,7 @@ class Bus:
                 subscription.declare(self._shell)
             try:
                 await self._shell.connect()
-                await asyncio.gather(*(subscription.open() for subscription in self._subscriptions))
+                await self._join()
             except (KafkaError, OSError, TimeoutError) as error:
                 _LOG.warning("Kafka can't be reached or lacks a topic, waiting", error=repr(error))
                 await self._shell.stop()
@@ -143,6 +143,16 @@ class Bus:
         for subscription in self._subscriptions:
             subscription.run()
         self._running = True
+
+    async def _join(self) -> None:
+        """Open all subscriptions; where one can't be opened the others' attempts have ended, too, when this raises."""
+        joining = [asyncio.create_task(subscription.open()) for subscription in self._subscriptions]
+        try:
+            await asyncio.gather(*joining)
+        finally:
+            for task in joining:
+                task.cancel()
+            await asyncio.gather(*joining, return_exceptions=True)
 
     async def stop(self) -> None:
         """Drain: work in hand ends and is committed, what was said is carried to Kafka, then the groups are left."""
