@@ -1,7 +1,8 @@
 """The batch runner where things hang, take too long or are cancelled from within; its database is a script."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,14 +11,16 @@ import pytest
 from aiokafka import TopicPartition
 from outrider_bus import inbox
 from outrider_bus.counters import Counters
+from outrider_bus.deadletters import Why
 from outrider_bus.handling import batches
-from outrider_bus.handling.batches import BatchRunner, Job
+from outrider_bus.handling.batches import BatchRunner, BatchTx, Job
 from outrider_bus.handling.parkinglot import ParkingLot
 from outrider_bus.handling.patience import attempt
-from outrider_bus.ports import StaleEpochError, UnavailableError
+from outrider_bus.ports import RefusedError, StaleEpochError, UnavailableError
 from outrider_bus.reading.assignment import WINDOW, Assignment
-from outrider_bus.records import RawRecord
+from outrider_bus.records import RawRecord, cloud_event
 from outrider_bus.timing import Timing
+from outrider_contracts.airflow import RunStarted
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 PARTITION = TopicPartition("t", 0)
@@ -206,3 +209,64 @@ def test_a_team_has_one_turn_in_its_own_topic_whatever_its_keys() -> None:
 
     assert own == ["ads"] * 3
     assert record(1, key=b"ops/d").owner == "ops"
+
+
+class Kept:
+    """A database that keeps what a refusal ends, and nothing of what another error does."""
+
+    def __init__(self) -> None:
+        self.kept: list[object] = []
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[SimpleNamespace]:
+        said: list[object] = []
+
+        async def fetch(_query: str, _group: str, _topics: list[str], ids: list[str]) -> list[str]:
+            return ids
+
+        async def execute(*row: object) -> None:
+            said.append(row)
+
+        try:
+            yield SimpleNamespace(connection=SimpleNamespace(fetch=fetch, execute=execute), put=said.append)
+        except RefusedError:
+            self.kept += said
+            raise
+        self.kept += said
+
+
+def refusing(database: Kept) -> BatchTx:
+    async def refuse(*_: object) -> None:
+        raise RefusedError("no")
+
+    types = frozenset({RunStarted})
+    return BatchTx("g", types, refuse, cloud_event, cast("Any", database), "outrider.dlq.s", Counters("g"))
+
+
+def fact(offset: int) -> Job:
+    heard = SimpleNamespace(envelope=SimpleNamespace(id=str(offset)))
+    return Job(record(offset), ("t", str(offset)), cast("Any", heard))
+
+
+async def test_a_dead_letter_is_counted_also_where_its_batch_was_refused() -> None:
+    """It was kept, and is on its way."""
+    database = Kept()
+    work = refusing(database)
+    poison = Job(record(1), ("t", "@1"), None, Why("value", "no JSON"))
+
+    with pytest.raises(RefusedError):
+        await work.work_off([poison, fact(2)], Assignment([PARTITION]))
+
+    assert len(database.kept) == 1
+    assert work.counters.dead_letters == 1
+
+
+async def test_a_refusal_parks_nothing_behind_the_back_of_a_partitions_new_owner() -> None:
+    database, assignment, sick = Kept(), Assignment([PARTITION]), record(1, key=b"ops/d")
+    assignment.active = False
+    behind = Job(sick, ("t", "1"), cast("Any", SimpleNamespace()))
+
+    with pytest.raises(StaleEpochError):
+        await refusing(database).work_off([behind, fact(2)], assignment, sick={behind.lane})
+
+    assert not database.kept

@@ -87,6 +87,7 @@ class BatchTx:
                 by_key.setdefault(job.key, job)
         if not by_key and not behind and parked is None:
             return
+        refused: RefusedError | None = None
         async with self.database.begin() as tx:
             for job in behind:
                 await parking.queue(tx.connection, self.group, job.lane, job.record)
@@ -98,11 +99,16 @@ class BatchTx:
             for record, why in letters:
                 tx.put(dead_letter(record, why, topic=self.dead_letters, group=self.group))
             if facts := [job.fact for job in fresh if job.fact]:
-                await self._handle(facts, tx)
+                try:
+                    await self._handle(facts, tx)
+                except RefusedError as refusal:  # kept like the rest: its answer, and what else the batch does
+                    refused = refusal
             if not assignment.active:
                 raise StaleEpochError("the partitions were taken away meanwhile")
         for record, why in letters:
             self.counters.given_up(record, why)
+        if refused:
+            raise refused
 
     async def _handle(self, fresh: Sequence[Heard[Event]], tx: OutboxTx) -> None:
         try:
