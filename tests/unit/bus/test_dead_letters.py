@@ -29,3 +29,14 @@ def test_what_goes_in_comes_out_untouched(headers: RawHeaders, key: bytes | None
 def test_a_record_that_is_no_letter_is_said_to_be_none(headers: RawHeaders) -> None:
     with pytest.raises(ValueError, match="is no dead letter"):
         open_letter(RawRecord("outrider.dlq.x", 0, 1, AT, None, None, headers))
+
+
+def test_a_topic_that_was_made_anew_has_other_letters_at_the_same_offset() -> None:
+    """The outbox takes an id once: while one letter waits there the other one would be dropped."""
+    old = RawRecord("outrider.team.ads.inbox.v1", 0, 0, AT, None, b"poison")
+    new = old._replace(timestamp=AT.replace(day=2))
+
+    one, other, again = (dead_letter(r, Why("value", "no JSON"), topic="t", group="g").id for r in (old, new, old))
+
+    assert one != other
+    assert one == again

@@ -38,7 +38,8 @@ def dead_letter(record: RawRecord, why: Why, *, topic: str, group: str) -> Outbo
         "dlq-attempts": str(why.attempts),
     }
     headers = record.headers + tuple((name, text.encode(errors="replace")) for name, text in added.items())
-    return OutboxRow(topic, f"{group}:{record.origin}", record.key, record.value, headers)
+    id = f"{group}:{record.origin}@{added['dlq-origin-timestamp']}"  # a topic made anew begins anew with its offsets
+    return OutboxRow(topic, id, record.key, record.value, headers)
 
 
 @dataclass(frozen=True)
