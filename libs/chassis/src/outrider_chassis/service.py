@@ -79,9 +79,11 @@ async def serve(settings: S, *, name: str, migrations: Path, wire: Callable[[Res
         for task in (starting, *beside):
             task.cancel()
         await asyncio.wait((starting, *beside))
-        if not starting.cancelled():
-            starting.result()
-        await bus.stop()
+        try:
+            if not starting.cancelled():
+                starting.result()
+        finally:  # also after a start that failed: the pool waits for what the bus holds of it
+            await bus.stop()
     _log.info("service stopped")
 
 
