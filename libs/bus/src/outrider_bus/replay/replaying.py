@@ -87,9 +87,10 @@ class Replaying:
                         await self._read(reader)
                     break
                 except (KafkaError, OSError) as error:
+                    note = f"waits for Kafka: {error!r}"
                     with suppress(UnavailableError):
-                        await self._save(note=f"waits for Kafka: {error!r}")
-                    await self._rest(next(waits))
+                        await self._save(note=note)
+                    await self._rest(next(waits), note)
             expired = f"{self._gone} offsets had expired before they were read" if self._gone else ""
             await self._end("done", expired)
         except Ended:
@@ -183,23 +184,29 @@ class Replaying:
             try:
                 return await act()
             except UnavailableError as error:
+                note = f"waits: {error}"
                 with suppress(UnavailableError):
-                    await self._save(note=f"waits: {error}")
-                await self._rest(next(waits))
+                    await self._save(note=note)
+                await self._rest(next(waits), note)
 
-    async def _rest(self, seconds: float) -> None:
-        """Wait, keeping the lease. Raises Ended."""
+    async def _rest(self, seconds: float, note: str = "") -> None:
+        """Wait, keeping the lease where that can be: what is waited for may be the database. Raises Ended."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._stopping.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), min(left, 2 * _SAVE_SECONDS))
-            with suppress(UnavailableError):
-                await self._save_now_and_then()
+            if self._save_is_due:
+                with suppress(UnavailableError):
+                    await self._save(note=note)
         if self._stopping.is_set():
             raise Ended
 
+    @property
+    def _save_is_due(self) -> bool:
+        return time.monotonic() - self._saved_at > _SAVE_SECONDS
+
     async def _save_now_and_then(self) -> None:
-        if time.monotonic() - self._saved_at > _SAVE_SECONDS:
+        if self._save_is_due:
             await self._surely(self._save)
 
     async def _save(self, *, note: str = "", status: str = "running", lease: float | None = None) -> None:
