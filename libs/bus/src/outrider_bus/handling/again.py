@@ -15,6 +15,7 @@ from outrider_contracts.event import Event
 from outrider_bus import inbox, telemetry
 from outrider_bus.database import PostgresDatabase, is_away, is_worth_repeating
 from outrider_bus.groups import Group
+from outrider_bus.handling.patience import from_within, spell
 from outrider_bus.ports import Heard, NeverAgain, RefusedError, StaleEpochError, Tx, UnavailableError
 from outrider_bus.records import Decoder, RawRecord, read
 
@@ -93,6 +94,8 @@ async def _attempt(group: Group, heard: Heard[Event], database: PostgresDatabase
         return Outcome("refused", str(refusal))
     except UnavailableError:
         raise
+    except asyncio.CancelledError as error:
+        return Outcome("failed", spell(from_within(error)))
     except Exception as error:  # whatever a handler raises is the record's outcome, and holds up no other
         if _is_for_now(error):
             raise UnavailableError(str(error)) from error
@@ -174,6 +177,8 @@ class Attempt:
                             await self.group.batch_handler(traced, tx)
                     except RefusedError as refusal:  # one record's answer: what it interrupted is not kept half done
                         raise _Together from refusal
+        except asyncio.CancelledError as error:
+            raise _Together from from_within(error)
         except Exception as error:  # as in a batch that is heard: told apart, record by record
             if isinstance(error, _Together):
                 raise

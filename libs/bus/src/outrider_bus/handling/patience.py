@@ -21,10 +21,7 @@ async def attempt(act: Callable[[], Awaitable[None]], counters: Counters) -> Exc
     except (StaleEpochError, UnavailableError):
         raise
     except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        return RuntimeError(f"cancelled from within: {error!r}")  # something that the handler awaited, not we
+        return from_within(error)
     except Exception as error:  # whatever a handler raises parks its lane, and only its lane
         if is_away(error) or is_worth_repeating(error):
             raise UnavailableError(str(error)) from error
@@ -32,6 +29,14 @@ async def attempt(act: Callable[[], Awaitable[None]], counters: Counters) -> Exc
     counters.goes_on()
     counters.seconds.add(time.monotonic() - began)
     return None
+
+
+def from_within(error: asyncio.CancelledError) -> Exception:
+    """What a cancellation comes to that was of something a handler awaited. Raises it where it is meant for us."""
+    task = asyncio.current_task()
+    if task is None or task.cancelling():
+        raise error
+    return RuntimeError(f"cancelled from within: {error!r}")
 
 
 def spell(error: Exception) -> str:
