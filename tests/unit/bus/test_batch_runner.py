@@ -12,10 +12,11 @@ from aiokafka import TopicPartition
 from outrider_bus import inbox
 from outrider_bus.counters import Counters
 from outrider_bus.deadletters import Why
-from outrider_bus.handling import batches
+from outrider_bus.handling import batches, shifts
 from outrider_bus.handling.batches import BatchRunner, BatchTx, Job
 from outrider_bus.handling.parkinglot import ParkingLot
 from outrider_bus.handling.patience import attempt
+from outrider_bus.handling.shifts import LaneRunner
 from outrider_bus.ports import RefusedError, StaleEpochError, UnavailableError
 from outrider_bus.reading.assignment import WINDOW, Assignment
 from outrider_bus.records import RawRecord, cloud_event
@@ -270,3 +271,41 @@ async def test_a_refusal_parks_nothing_behind_the_back_of_a_partitions_new_owner
         await refusing(database).work_off([behind, fact(2)], assignment, sick={behind.lane})
 
     assert not database.kept
+
+
+class LateLot(Lot):
+    """The database is away when a group begins; it is there again once *gate* opens."""
+
+    looks = 0
+
+    async def learn(self) -> None:
+        type(self).looks += 1
+        if type(self).looks == 1:
+            raise UnavailableError("PostgreSQL is away")
+        await self.gate.wait()
+
+    async def look_again(self) -> set[str]:
+        return set()
+
+
+@pytest.mark.parametrize("kind", ["batches", "lanes"])
+async def test_a_group_that_has_nothing_to_do_waits_for_nobody_once_its_database_is_there(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it is said to wait until somebody says something, which may be days."""
+    LateLot.looks, LateLot.gate = 0, asyncio.Event()
+    for module in (batches, shifts):
+        monkeypatch.setattr(module, "ParkingLot", LateLot)
+    work: Any = SimpleNamespace(group="g", counters=Counters("g"))
+    running: BatchRunner | LaneRunner = (
+        BatchRunner(work, max_records=1, timing=QUICK, progress=lambda: None)
+        if kind == "batches"
+        else LaneRunner(work, concurrency=1, timing=QUICK, progress=lambda: None)
+    )
+
+    running.assigned(Assignment([PARTITION]))
+    await until(lambda: work.counters.is_waiting)
+    LateLot.gate.set()
+    await until(lambda: not work.counters.is_waiting)
+
+    await running.drain()

@@ -189,6 +189,8 @@ class BatchRunner:
         work = self._work
         lot = ParkingLot(work, assignment, self._timing)
         ours = await self._surely(lot.learn, assignment)
+        if ours:
+            work.counters.goes_on()  # whatever was away before: nothing of this assignment has waited for it
         while ours and assignment.active:
             until_due = await lot.tend_due()
             if self._draining or not assignment.active:  # it may have hung until another worker had begun

@@ -131,6 +131,7 @@ class Shift:
             except UnavailableError as error:
                 self._work.counters.waits(str(error))
                 await asyncio.sleep(next(waits))
+        self._work.counters.goes_on()  # whatever was away before: nothing of this assignment has waited for it
         for _ in range(self._concurrency):
             self._start(self._take_turns())
         while True:
