@@ -1,10 +1,12 @@
 """What a replay notices before it reads, and how it waits."""
 
 import asyncio
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from outrider_bus.handling import again
 from outrider_bus.ports import UnavailableError
 from outrider_bus.replay import replaying as replaying_module
 from outrider_bus.replay.replaying import Replaying
@@ -88,3 +90,27 @@ async def test_what_a_replay_waits_for_is_told_as_long_as_it_waits(monkeypatch: 
 
     assert set(replay.notes) == {"waits: S3 is away"}
     assert len(replay.notes) > 3
+
+
+async def test_a_replay_keeps_its_lease_while_records_are_handled_however_long_that_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another instance would take it up, handle the same records at the same time, and be taken it from likewise."""
+    monkeypatch.setattr(replaying_module, "_SAVE_SECONDS", 0.001)
+    replay: Any = Saving()
+    replay._sieve = SimpleNamespace(types=())
+
+    class Slow:
+        def __init__(self, *_: object) -> None:
+            """Stands for an attempt whose handlers take their time."""
+
+        async def all(self, records: Sequence[str]) -> list[str]:
+            while len(replay.notes) < 3:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.001)
+            return ["done" for _ in records]
+
+    monkeypatch.setattr(again, "Attempt", Slow)
+
+    handled = await asyncio.wait_for(replay._handle(["a", "b"]), 5)
+
+    assert list(handled) == [("a", "done"), ("b", "done")]

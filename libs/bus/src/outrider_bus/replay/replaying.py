@@ -74,6 +74,8 @@ class Replaying:
         self._failures: list[ReplayFailure] = []
         self._saved_at = time.monotonic()
         self._gone = 0
+        self._note = ""
+        """What is waited for."""
 
     async def run(self, open_reader: Callable[[str], RangeReader]) -> None:
         """Work it off, however often Kafka or PostgreSQL go away; returns when it is done or no longer ours."""
@@ -87,10 +89,10 @@ class Replaying:
                         await self._read(reader)
                     break
                 except (KafkaError, OSError) as error:
-                    note = f"waits for Kafka: {error!r}"
+                    self._note = f"waits for Kafka: {error!r}"
                     with suppress(UnavailableError):
-                        await self._save(note=note)
-                    await self._rest(next(waits), note)
+                        await self._save(note=self._note)
+                    await self._rest(next(waits))
             expired = f"{self._gone} offsets had expired before they were read" if self._gone else ""
             await self._end("done", expired)
         except Ended:
@@ -105,6 +107,7 @@ class Replaying:
     async def _read(self, reader: RangeReader) -> None:
         ends = {part.partition: part.end for part in self._job.partitions}
         await self._check_kept(reader, ends)
+        self._note = ""
         reader.seek({number: (self._cursors[number], end) for number, end in ends.items()})
         limit = _PER_READ if self._job.rate is None else max(1, min(_PER_READ, int(self._job.rate / 4)))
         one_at_a_time = asyncio.Lock()
@@ -175,35 +178,50 @@ class Replaying:
         return records
 
     async def _handle(self, records: Sequence[RawRecord]) -> Iterable[tuple[RawRecord, again.Outcome]]:
+        """Handle *records*, keeping the lease however long that takes. Raises Ended."""
         attempt = again.Attempt(self._group, self._database, self._scope, self._sieve.types, self._surely)
-        return zip(records, await attempt.all(records), strict=True)
+        handling = asyncio.create_task(attempt.all(records))
+        try:
+            while not (await asyncio.wait([handling], timeout=2 * _SAVE_SECONDS))[0]:
+                await self._keep_lease()
+        finally:
+            handling.cancel()
+            await asyncio.gather(handling, return_exceptions=True)
+        return zip(records, handling.result(), strict=True)
 
     async def _surely(self, act: Callable[[], Awaitable[T]]) -> T:
         waits = backoff(self._timing.outage_first, self._timing.outage_cap)
         while True:
             try:
-                return await act()
+                done = await act()
             except UnavailableError as error:
-                note = f"waits: {error}"
+                self._note = f"waits: {error}"
                 with suppress(UnavailableError):
-                    await self._save(note=note)
-                await self._rest(next(waits), note)
+                    await self._save(note=self._note)
+                await self._rest(next(waits))
+            else:
+                self._note = ""
+                return done
 
-    async def _rest(self, seconds: float, note: str = "") -> None:
+    async def _rest(self, seconds: float) -> None:
         """Wait, keeping the lease where that can be: what is waited for may be the database. Raises Ended."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._stopping.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), min(left, 2 * _SAVE_SECONDS))
-            if self._save_is_due:
-                with suppress(UnavailableError):
-                    await self._save(note=note)
+            await self._keep_lease()
         if self._stopping.is_set():
             raise Ended
 
     @property
     def _save_is_due(self) -> bool:
         return time.monotonic() - self._saved_at > _SAVE_SECONDS
+
+    async def _keep_lease(self) -> None:
+        """Try once to save, now and then."""
+        if self._save_is_due:
+            with suppress(UnavailableError):
+                await self._save(note=self._note)
 
     async def _save_now_and_then(self) -> None:
         if self._save_is_due:
