@@ -55,3 +55,39 @@ def test_a_row_is_large_whatever_it_is_that_makes_it_so(more: dict[str, Any]) ->
     assert is_large(said(1, **more))
     assert is_large(said(1, key=b"x" * 600_000))
     assert not is_large(said(1))
+
+
+class Empty:
+    """A database in which nothing waits to be carried."""
+
+    async def fetch(self, *_: object) -> list[object]:
+        return []
+
+    async def fetchval(self, *_: object) -> bool:
+        return False
+
+    async def execute(self, *_: object) -> None:
+        """Nothing is deleted."""
+
+
+async def test_trouble_that_is_over_is_told_no_longer_also_where_nothing_is_left_to_carry() -> None:
+    """The database was away at night; what health tells in the morning is not that, and the next outage is logged."""
+    relay = Posts(fails=[])
+    relay._stopping = True  # one look is enough
+    relay.error = "no connection to PostgreSQL"
+
+    await relay._carry(Empty())
+
+    assert not relay.error
+
+
+async def test_trouble_goes_on_while_what_waits_can_not_be_carried() -> None:
+    """Kafka is away: no topic is found, so no row is even tried."""
+    relay = Posts(fails=[])
+    relay._stopping = True
+    relay.error = "no brokers"
+    relay._routes.close("t", "no brokers")
+
+    await relay._carry(Empty())
+
+    assert relay.error

@@ -109,7 +109,7 @@ class Relay:
             routed = [said for said in rows if self._routes.is_open(said.row.topic)]
             moved = await self._send(connection, routed, ours_until)
             await outbox.delete(connection, moved)
-            if routed and len(moved) == len(routed):
+            if len(moved) == len(routed) and (routed or not (rows or self._routes.closed)):
                 self.error = ""
             if len(rows) == _BATCH and (moved or len(routed) < len(rows)):
                 continue
