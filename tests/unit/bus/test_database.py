@@ -48,7 +48,8 @@ async def test_what_was_committed_is_no_failure_where_the_connection_is_lost_beh
         pass
 
     assert pool.ended == ["commit"]
-    assert await database.fetch("SELECT") == ["row"]
+    rows: list[Any] = await database.fetch("SELECT")
+    assert rows == ["row"]
 
 
 async def test_what_went_wrong_is_told_where_the_connection_is_lost_behind_it() -> None:
