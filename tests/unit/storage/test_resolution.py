@@ -80,6 +80,17 @@ def test_of_another_dates_versions_nothing_is_said() -> None:
     assert "no try of extract has opened it for 2026-11-02T00:00:00Z" in str(said)
 
 
+def test_of_a_later_runs_versions_nothing_is_said() -> None:
+    """The reader's run may not have them, whether they are there, gone, or about to come."""
+    later = candidate(1)
+    coming = replace(candidate(1, state="open", present=False), attempt_state="ready", ended="success")
+
+    for known in (later, candidate(1, state="cleared"), coming):
+        said = missing_input("orders", wanted(0), LATEST, [known])
+
+        assert "no try of extract has opened it in any run up to 2026-11-01T00:00:00Z" in str(said)
+
+
 def test_what_is_missing_is_rebuilt_by_clearing_its_task_in_its_run() -> None:
     command = rebuild(candidate())
 

@@ -17,9 +17,12 @@ def missing_input(
     """The refusal (or the wait, where a seal is about to come) for input *name*; *candidates* in any state."""
     dag = declared.dag or wanted.task.dag_id
     output = f"{dag}/{declared.task}/{declared.output}"
-    # another date's say nothing of this one; and a part that holds things up says more than one that is fine
+    # another date's say nothing of this one, nor do later runs'; and a part that holds things up says more than one
+    # that is fine
     if declared.selection == "same-date":
         candidates = [candidate for candidate in candidates if candidate.logical_date == wanted.logical_date]
+    elif declared.selection == "latest":
+        candidates = [candidate for candidate in candidates if candidate.run_after <= wanted.run_after]
     blocking = [candidate for candidate in candidates if not candidate.readable]
     latest = max(blocking or candidates, key=lambda c: (c.run_after, c.order), default=None)
     said = f"input {name!r} of {wanted.task.label} is {output}"
