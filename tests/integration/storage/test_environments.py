@@ -239,6 +239,34 @@ async def test_latest_is_the_newest_sealed_version_not_after_the_reader(platform
     assert environment.inputs["orders"][0].version.run_id == "r1"
 
 
+MANY_LATER = """
+INSERT INTO storage.attempts (place, generation, team, dag_id, run_id, task_id, map_index, run_started_at, try_number,
+                              logical_date, run_after, declaration, failed_retention, state, outcome, announced_at)
+SELECT 'later/' || n, 1, team, dag_id, 'later' || n, task_id, map_index, run_started_at, 1,
+       logical_date + interval '1 day', run_after + interval '1 day', declaration, failed_retention, state, outcome,
+       announced_at
+FROM storage.attempts, generate_series(1, 10000) AS n WHERE run_id = 'r1'
+"""
+THEIR_VERSIONS = """
+INSERT INTO storage.versions (path, place, generation, output, retention, state, present)
+SELECT place || '/orders/g1/', place, 1, 'orders', '3d', 'sealed', true
+FROM storage.attempts WHERE starts_with(place, 'later/')
+"""
+
+
+async def test_any_number_of_later_versions_hides_none_that_may_be_read(platform: Platform) -> None:
+    """A run of last week that is cleared reads what it read then, however often its producer has run since."""
+    await platform.produce(task("extract", "r1").attempt(1), EXTRACT)
+    await platform.pool.execute(MANY_LATER)
+    await platform.pool.execute(THEIR_VERSIONS)
+    same_date = parse_declaration("sum", inputs={"orders": Input("extract", "orders", dag="daily", run="same-date")})
+
+    for task_id, declared in (("load", LATEST), ("sum", same_date)):
+        environment = await platform.ensure(task(task_id, "x1", dag_id="weekly").attempt(1), declared)
+
+        assert environment.inputs["orders"][0].version.run_id == "r1"
+
+
 async def test_retries_read_the_bytes_the_first_try_read(platform: Platform) -> None:
     await platform.produce(task("extract", "r1").attempt(1), EXTRACT)
     reader = task("load", "x1", dag_id="weekly")
