@@ -9,7 +9,7 @@ from outrider_contracts.declarations import InputDeclaration, parse_declaration
 from outrider_contracts.environments import VersionKey
 from outrider_contracts.keys import TaskKey
 from storage.domain.attempts import Wanted
-from storage.domain.diagnosis import missing_input, rebuild
+from storage.domain.diagnosis import missing_input, put_off, rebuild
 from storage.domain.refusals import Refused, Waiting
 from storage.domain.resolution import Candidate, plan_parts, producing_run
 
@@ -69,6 +69,13 @@ def test_a_seal_that_is_about_to_come_is_waited_for() -> None:
 
     assert isinstance(missing_input("orders", wanted(), SAME, [ended]), Waiting)
     assert isinstance(missing_input("orders", wanted(), SAME, [replace(ended, ended="failed")]), Refused)
+
+
+def test_a_wait_may_be_longer_than_there_are_dates() -> None:
+    declared = LATEST.model_copy(update={"wait": "999999w"})
+    why = Refused("input-missing", "not there")
+
+    assert isinstance(put_off(why, "orders", declared, START, START + timedelta(days=365)), Waiting)
 
 
 def test_of_another_dates_versions_nothing_is_said() -> None:

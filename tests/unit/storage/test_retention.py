@@ -29,6 +29,7 @@ DAY = timedelta(days=1)
         (Kept("3d", "7d", current=False, succeeded=False), END + 7 * DAY + GRACE),
         (Kept("run", "forever", current=False, succeeded=False), None),
         (Kept("forever", "forever", current=False, succeeded=False, used=False), END + GRACE),
+        (Kept("999999w", "7d", current=True, succeeded=True), None),
     ],
 )
 def test_retention_counts_from_the_end_of_the_run(kept: Kept, due: datetime | None) -> None:

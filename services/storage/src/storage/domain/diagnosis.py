@@ -1,7 +1,7 @@
 """Why an input is missing, in words a DAG author can act on."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from outrider_contracts.declarations import InputDeclaration, parse_duration
 from outrider_contracts.explain.words import clear_command
@@ -9,6 +9,9 @@ from outrider_contracts.explain.words import clear_command
 from storage.domain.attempts import Wanted
 from storage.domain.refusals import Refused, Waiting
 from storage.domain.resolution import Candidate
+
+_LAST = datetime(9999, 1, 1, tzinfo=UTC)
+"""No wait ends later: there are no dates for it."""
 
 
 def missing_input(
@@ -54,7 +57,7 @@ def put_off(
     """
     if not isinstance(why, Refused) or declared.wait is None or since is None:
         return why
-    length = parse_duration(declared.wait)
+    length = min(parse_duration(declared.wait), _LAST - since)
     if now < since + length:
         every = min(max(length.total_seconds() / 100, 1.0), 60.0)
         return Waiting(str(why), every, awaited=name, until=since + length)

@@ -45,7 +45,10 @@ def plan_clearing(kept: Kept, run_ended_at: datetime | None, grace: timedelta) -
     if length is None:
         return ClearingPlan(None, f"{what} is kept forever")
     reason = f"{what} is kept for {'the run' if retention == 'run' else retention + ' after the end of the run'}"
-    return ClearingPlan(run_ended_at + length + grace, reason)
+    try:
+        return ClearingPlan(run_ended_at + length + grace, reason)
+    except OverflowError:  # later than the last date there is
+        return ClearingPlan(None, reason)
 
 
 def duration(retention: str) -> timedelta | None:
