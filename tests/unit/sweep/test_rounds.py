@@ -1,6 +1,6 @@
 """Whole rounds over an Airflow in memory: what is said, once, and what never is."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from outrider_bus.ports import StaleEpochError, UnavailableError
@@ -108,6 +108,15 @@ async def test_a_lost_try_is_told_though_the_next_one_was_heard(world: World) ->
 
     assert ends(await world.said(20)) == {("flaky", -1, 1, "up_for_retry")}
     assert ends(await world.said(22)) == set()
+
+
+async def test_an_end_told_at_the_last_of_all_moments_stops_nothing(world: World) -> None:
+    """There is no moment after it to say the truth at; of other tasks it is said."""
+    last = datetime.max.replace(tzinfo=UTC) - timedelta(microseconds=1)
+    world.notebook.hear(("daily", "r1", "odd", -1, 0, "skipped", last))
+    world.airflow.put(seen_run(), seen_task("odd", "upstream_failed", try_number=0), seen_task("plain", "success"))
+
+    assert ("plain", -1, 1, "success") in ends(await world.said(20))
 
 
 async def test_what_a_process_says_of_its_end_does_not_stand_against_airflow(world: World) -> None:
