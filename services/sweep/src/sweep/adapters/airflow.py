@@ -46,8 +46,19 @@ class RestAirflow:
             async for each in self._api.task_instances(*run):
                 yield _task(each)
         else:
-            for each in await self._api.tries(*task):
+            for each in await self._tries(task):
                 yield _task(each)
+
+    async def _tries(self, task: TaskId) -> list[TaskInstance]:
+        """The newest last. Of one that is up for retry Airflow gives the history alone, which says `failed`."""
+        dag_id, run_id, task_id, map_index = task
+        tries = sorted(await self._api.tries(*task), key=lambda each: each.try_number)
+        if not tries or tries[-1].state != "failed":
+            return tries
+        now = self._api.task_instances(dag_id, run_id, task_id=task_id, states=("up_for_retry",))
+        newest = (map_index, tries[-1].try_number)
+        waiting = [each async for each in now if (each.map_index, each.try_number) == newest]
+        return [*tries[:-1], *(waiting or tries[-1:])]
 
 
 def _deleted(entry: LogEntry) -> Iterator[RunId]:
