@@ -6,7 +6,7 @@ import pytest
 from outrider_bus.ports import StaleEpochError, UnavailableError
 from outrider_contracts.airflow import RunDeleted, RunFinished, RunReopened, RunStarted, TaskFinished
 from outrider_contracts.event import Event
-from sweep.domain.seen import KnownRun, Outcome, Whose
+from sweep.domain.seen import KnownRun, Outcome, RunId, SeenRun, Whose
 
 from tests.unit.sweep.world import World, at, seen_run, seen_task
 
@@ -367,6 +367,26 @@ async def test_an_airflow_whose_log_may_not_be_read_is_swept_all_the_same(
     await world.said(40)
 
     assert kinds(await world.said(140)) == ["RunDeleted"]
+
+
+async def test_a_run_without_a_clear_answer_holds_up_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its DAG may be none that the sweep may see. It is told that something is away, once all have had their turn."""
+    world.airflow.put(seen_run(run_id="odd"), seen_run(), seen_task("load", "failed"))
+    for when in (20, 400, 800):
+        await world.said(when)
+    answer = world.airflow.run
+
+    async def unclear(run: RunId) -> SeenRun | None:
+        if run == ("daily", "odd"):
+            raise UnavailableError("403")
+        return await answer(run)
+
+    monkeypatch.setattr(world.airflow, "run", unclear)
+    world.notebook.hear(("daily", "r1", "load", -1, 1, "success", at(3)))
+    with pytest.raises(UnavailableError):
+        await world.said(802)
+
+    assert await world.notebook.doubted(1) == []
 
 
 async def test_a_run_that_comes_back_is_not_missing_any_more(world: World) -> None:
