@@ -75,7 +75,9 @@ async def resolve(
                 name, wanted, declared, [c for c in found.candidates if not gone or c.path in gone]
             )  # fmt: skip
             why = put_off(why, name, declared, attempt.ensured_at, work.clock())
-            if isinstance(why, Waiting) or not declared.optional:
+            # before the try itself asks, its wait has not begun: then nothing is given up for good
+            unasked = declared.wait is not None and attempt.ensured_at is None
+            if isinstance(why, Waiting) or not declared.optional or unasked:
                 raise why
             missing.append(name)
     if not ask:
