@@ -203,6 +203,8 @@ async def _aside(act: Callable[P, R], *given: P.args, **named: P.kwargs) -> R:
     """
     try:
         return await asyncio.to_thread(act, *given, **named)
+    except RecursionError:  # Python walks down by calling itself
+        raise UnsafePath("directories are nested there deeper than can be followed") from None
     except PermissionError as error:
         raise UnsafePath(f"this service lacks rights on the shared volume: {error}") from error
     except OSError as error:
