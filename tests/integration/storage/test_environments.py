@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from outrider_bus.ports import UnavailableError
 from outrider_contracts.declarations import Input, Output, parse_declaration
 from outrider_contracts.environments import EnvironmentReady, EnvironmentRefused, EnvironmentSealed
 from outrider_contracts.tenants import Acceptance
@@ -213,6 +214,27 @@ async def test_every_part_of_a_mapped_task_has_to_be_sealed(platform: Platform) 
 
     environment = await platform.ensure(task("report").attempt(1), REPORT)
     assert [part.version.map_index for part in environment.inputs["orders"]] == [0, 1]
+
+
+async def test_parts_that_airflow_is_not_clear_about_hold_up_the_try_alone(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fact that waits lets no other of its partition be read in the end; and the try asks for itself."""
+    mapped = parse_declaration("extract", mapped=True, outputs={"orders": Output()})
+    platform.airflow.parts[run(), "extract"] = (0,)
+    await platform.produce(task("extract", map_index=0).attempt(1), mapped)
+
+    async def unclear(*_: object) -> None:
+        raise UnavailableError("Airflow answered 500")
+
+    monkeypatch.setattr(platform.airflow, "map_indexes", unclear)
+    await platform.hear(task_started(task("report").attempt(1), REPORT))
+    with pytest.raises(UnavailableError):
+        await platform.ensure(task("report").attempt(1), REPORT)
+    monkeypatch.undo()
+
+    environment = await platform.ensure(task("report").attempt(1), REPORT)
+    assert [part.version.map_index for part in environment.inputs["orders"]] == [0]
 
 
 async def test_a_mapped_task_over_nothing_is_an_input_of_no_parts(platform: Platform) -> None:
