@@ -7,11 +7,11 @@ import pytest
 from outrider_bus.ports import UnavailableError
 from outrider_contracts.airflow import RunDeleted
 from outrider_contracts.declarations import Input, Output, parse_declaration
-from outrider_contracts.environments import VersionCleared, VersionDoomed, VersionRestored
+from outrider_contracts.environments import EnvironmentSealed, VersionCleared, VersionDoomed, VersionRestored
 from outrider_contracts.holdings import FreezeRequest, HoldRequest
 from outrider_contracts.http import CredentialsRequest
 from outrider_contracts.keys import RunKey, TryKey
-from storage.adapters.memory import MemoryStore
+from storage.adapters.memory import MemoryAirflow, MemoryStore
 from storage.cases import people, show
 from storage.cases.begin import begin
 from storage.domain.refusals import Refused
@@ -115,6 +115,47 @@ async def test_an_airflow_that_is_away_means_wait(platform: Platform) -> None:
 
     assert await platform.clear() == (0, 0)
     assert "can't be asked" in (await show.pending(platform.work, "ads")).versions[0].waiting_for
+
+
+class Partly(MemoryAirflow):
+    """An Airflow that has no clear answer for the run `odd`: its DAG is gone, or is none that storage may see."""
+
+    async def run(self, run: RunKey) -> AirflowRun | None:
+        if run.run_id == "odd":
+            raise UnavailableError("Airflow answered 403")
+        return await super().run(run)
+
+    async def at_work(self, tried: TryKey) -> bool:
+        if tried.run_id == "odd":
+            raise UnavailableError("Airflow answered 403")
+        return await super().at_work(tried)
+
+
+async def test_a_run_without_a_clear_answer_holds_up_no_other(platform: Platform) -> None:
+    """It was heard of first, so it is asked after first, again and again."""
+    object.__setattr__(platform.work, "airflow", Partly())
+    for name in ("odd", "r1"):
+        tried = task("extract", name).attempt(1)
+        await platform.write(await platform.ensure(tried, EXTRACT, logical_date=None))
+        await platform.hear(task_finished(tried, "success", platform.now))
+        platform.later(minutes=1)
+
+    await platform.tidy()
+
+    assert [one["task"]["run_id"] for one in await platform.said(EnvironmentSealed)] == ["r1"]
+
+
+async def test_a_doubtful_run_without_a_clear_answer_holds_up_no_other(platform: Platform) -> None:
+    partly = Partly()
+    object.__setattr__(platform.work, "airflow", partly)
+    for name in ("odd", "r1"):
+        await platform.hear(run_started(run(name)))
+        platform.later(minutes=1)
+    platform.later(hours=2)
+
+    await platform.tidy()
+
+    assert partly.asked == [run("r1")]
 
 
 async def test_a_run_airflow_does_not_know_is_gone_only_if_its_deletion_was_heard(platform: Platform) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from outrider_bus.ports import UnavailableError
 from outrider_contracts.declarations import Input, Output, parse_declaration
 from outrider_contracts.environments import EnvironmentReady, EnvironmentRefused, EnvironmentSealed
 from outrider_contracts.tenants import Acceptance
@@ -215,6 +216,27 @@ async def test_every_part_of_a_mapped_task_has_to_be_sealed(platform: Platform) 
     assert [part.version.map_index for part in environment.inputs["orders"]] == [0, 1]
 
 
+async def test_parts_that_airflow_is_not_clear_about_hold_up_the_try_alone(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fact that waits lets no other of its partition be read in the end; and the try asks for itself."""
+    mapped = parse_declaration("extract", mapped=True, outputs={"orders": Output()})
+    platform.airflow.parts[run(), "extract"] = (0,)
+    await platform.produce(task("extract", map_index=0).attempt(1), mapped)
+
+    async def unclear(*_: object) -> None:
+        raise UnavailableError("Airflow answered 500")
+
+    monkeypatch.setattr(platform.airflow, "map_indexes", unclear)
+    await platform.hear(task_started(task("report").attempt(1), REPORT))
+    with pytest.raises(UnavailableError):
+        await platform.ensure(task("report").attempt(1), REPORT)
+    monkeypatch.undo()
+
+    environment = await platform.ensure(task("report").attempt(1), REPORT)
+    assert [part.version.map_index for part in environment.inputs["orders"]] == [0]
+
+
 async def test_a_mapped_task_over_nothing_is_an_input_of_no_parts(platform: Platform) -> None:
     mapped = parse_declaration("extract", mapped=True, outputs={"orders": Output()})
     platform.airflow.parts[run(), "extract"] = ()
@@ -237,6 +259,34 @@ async def test_latest_is_the_newest_sealed_version_not_after_the_reader(platform
     environment = await platform.ensure(reader, LATEST, dates[1], dates[1])
 
     assert environment.inputs["orders"][0].version.run_id == "r1"
+
+
+MANY_LATER = """
+INSERT INTO storage.attempts (place, generation, team, dag_id, run_id, task_id, map_index, run_started_at, try_number,
+                              logical_date, run_after, declaration, failed_retention, state, outcome, announced_at)
+SELECT 'later/' || n, 1, team, dag_id, 'later' || n, task_id, map_index, run_started_at, 1,
+       logical_date + interval '1 day', run_after + interval '1 day', declaration, failed_retention, state, outcome,
+       announced_at
+FROM storage.attempts, generate_series(1, 10000) AS n WHERE run_id = 'r1'
+"""
+THEIR_VERSIONS = """
+INSERT INTO storage.versions (path, place, generation, output, retention, state, present)
+SELECT place || '/orders/g1/', place, 1, 'orders', '3d', 'sealed', true
+FROM storage.attempts WHERE starts_with(place, 'later/')
+"""
+
+
+async def test_any_number_of_later_versions_hides_none_that_may_be_read(platform: Platform) -> None:
+    """A run of last week that is cleared reads what it read then, however often its producer has run since."""
+    await platform.produce(task("extract", "r1").attempt(1), EXTRACT)
+    await platform.pool.execute(MANY_LATER)
+    await platform.pool.execute(THEIR_VERSIONS)
+    same_date = parse_declaration("sum", inputs={"orders": Input("extract", "orders", dag="daily", run="same-date")})
+
+    for task_id, declared in (("load", LATEST), ("sum", same_date)):
+        environment = await platform.ensure(task(task_id, "x1", dag_id="weekly").attempt(1), declared)
+
+        assert environment.inputs["orders"][0].version.run_id == "r1"
 
 
 async def test_retries_read_the_bytes_the_first_try_read(platform: Platform) -> None:

@@ -69,6 +69,27 @@ async def test_a_forged_end_lets_go_for_no_try_that_is_at_work(platform: Platfor
     assert await platform.clear() == (1, 0)
 
 
+async def test_the_end_of_a_run_lets_go_for_no_run_whose_id_begins_alike(platform: Platform) -> None:
+    """Where Airflow is set up to allow a slash."""
+    tried = await read_by(platform, task("load", "x1/a", dag_id="weekly"))
+    await platform.seal(tried, success=False, started=READING)
+
+    await platform.hear(run_finished(READER.run, platform.now, READING))
+
+    assert await platform.clear() == (0, 0)
+    await platform.hear(run_finished(tried.run, platform.now, READING))
+    assert await platform.clear() == (1, 0)
+
+
+async def test_a_run_may_be_called_like_a_moment_in_a_holders_name(platform: Platform) -> None:
+    tried = await read_by(platform, task("load", "x1 @noon", dag_id="weekly"))
+    await platform.seal(tried, success=False, started=READING)
+
+    await platform.hear(run_finished(tried.run, platform.now, READING))
+
+    assert await platform.clear() == (1, 0)
+
+
 async def test_a_late_end_of_an_earlier_try_lets_go_for_no_later_one(platform: Platform) -> None:
     """The end came by the spool; the task was cleared meanwhile and its second try reads."""
     tried = await read_by(platform, READER)

@@ -11,7 +11,7 @@ from storage.cases import look
 from storage.cases.show import environments
 from storage.domain.refusals import Refused, Waiting
 
-from tests.integration.storage.platform import EXTRACT, MIDNIGHT, Platform, run, task
+from tests.integration.storage.platform import EXTRACT, MIDNIGHT, Platform, run, task, task_started
 
 ORDERS = Input("extract", "orders", dag="daily")
 WAITING = parse_declaration("report", inputs={"orders": Input("extract", "orders", dag="daily", wait="2h")})
@@ -60,6 +60,20 @@ async def test_an_optional_one_waits_first_and_then_does_without(platform: Platf
     platform.later(seconds=31)
 
     assert (await platform.ensure(READER.attempt(1), declared)).missing_inputs == ("orders",)
+
+
+async def test_it_waits_too_where_the_start_of_its_try_is_heard_before_it_asks(platform: Platform) -> None:
+    """Which is mostly so: what is given up then would be given up for good."""
+    optional = Input("extract", "orders", dag="daily", wait="30s", optional=True)
+    declared = parse_declaration("report", inputs={"orders": optional})
+    await platform.hear(task_started(READER.attempt(1), declared))
+
+    with pytest.raises(Waiting):
+        await platform.ensure(READER.attempt(1), declared)
+
+    made = await platform.produce(task("extract").attempt(1), EXTRACT)
+    given = await platform.ensure(READER.attempt(1), declared)
+    assert [part.path for part in given.inputs["orders"]] == [made.outputs["orders"].path]
 
 
 async def test_looking_takes_nothing_and_says_when_it_is_there(platform: Platform) -> None:

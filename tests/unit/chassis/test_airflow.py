@@ -209,9 +209,16 @@ async def test_an_id_is_one_segment_whatever_it_holds(api: AirflowApi, server: S
     assert segment not in (".", "..")
 
 
-async def test_the_word_for_all_is_no_id(api: AirflowApi) -> None:
-    """`~` as a run id would ask for every run's tasks."""
-    with pytest.raises(ValueError, match="all of them"):
-        await api.run("daily", "~")
-    with pytest.raises(ValueError, match="all of them"):
-        api.task_instances("~", "r1")
+async def test_a_run_that_is_called_like_all_of_them_is_one_run(api: AirflowApi, server: Server) -> None:
+    """Airflow lets anybody start a run `~`; a list asked for by that name is one of every run's tasks."""
+    server.answer = lambda request: httpx.Response(200, json={**RUN, "dag_run_id": "~"})
+    run = await api.run("daily", "~")
+    rows = [TASK, {**TASK, "dag_run_id": "~"}]
+    server.answer = lambda request: httpx.Response(200, json={"task_instances": rows, "next_cursor": None})
+    found = [task.run_id async for task in api.task_instances("daily", "~")]
+
+    assert run is not None
+    assert run.run_id == "~"
+    assert found == ["~"]
+    assert [task async for task in api.task_instances("~", "~")] == []
+    assert len(server.asked) == 2

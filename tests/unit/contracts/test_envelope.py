@@ -155,6 +155,8 @@ def test_values_that_say_no_fact_are_undecodable(value: bytes | None, stage: str
         {"run_started_at": "2026-11-01T00:00:00"},
         {"run_started_at": "0001-01-01T00:00:00+14:00"},
         {"run_started_at": "9999-12-31T23:59:59-14:00"},
+        {"run_started_at": "0001-01-01T00:00:00Z"},
+        {"run_started_at": "9999-12-31T23:59:59.999999Z"},
         {"run": {"team": "Ads", "dag_id": "d", "run_id": "r"}},
         {"run": {"team": "ads", "dag_id": "", "run_id": "r"}},
         {"run": {"team": "ads", "dag_id": "d", "run_id": "r" * 251}},

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from outrider_contracts.places import generation_path
 from storage.domain.access import LIMIT, Access, session_policy
 from storage.domain.refusals import Refused
 
@@ -46,6 +47,14 @@ def test_many_parts_become_one_pattern_of_their_output() -> None:
     assert not allows(policy, "s3:GetObject", part(1, output="secret") + "a")
     assert not allows(policy, "s3:GetObject", part(1, task="other") + "a")
     assert not allows(policy, "s3:PutObject", OUTPUT.replace("g2", "g1") + "a")
+
+
+def test_an_output_named_like_a_part_is_spelt_in_the_pattern_as_in_its_path() -> None:
+    parts = [generation_path(f"ads/daily/extract/20261101T000000.000000Z/m{n}", "m1", 1) for n in range(500)]
+
+    policy = session_policy(Access("ads", "s", tuple(parts), (OUTPUT,)), "lake")
+
+    assert allows(policy, "s3:GetObject", parts[499] + "a")
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40))

@@ -9,7 +9,7 @@ from outrider_contracts.declarations import InputDeclaration, parse_declaration
 from outrider_contracts.environments import VersionKey
 from outrider_contracts.keys import TaskKey
 from storage.domain.attempts import Wanted
-from storage.domain.diagnosis import missing_input, rebuild
+from storage.domain.diagnosis import missing_input, put_off, rebuild
 from storage.domain.refusals import Refused, Waiting
 from storage.domain.resolution import Candidate, plan_parts, producing_run
 
@@ -71,6 +71,13 @@ def test_a_seal_that_is_about_to_come_is_waited_for() -> None:
     assert isinstance(missing_input("orders", wanted(), SAME, [replace(ended, ended="failed")]), Refused)
 
 
+def test_a_wait_may_be_longer_than_there_are_dates() -> None:
+    declared = LATEST.model_copy(update={"wait": "999999w"})
+    why = Refused("input-missing", "not there")
+
+    assert isinstance(put_off(why, "orders", declared, START, START + timedelta(days=365)), Waiting)
+
+
 def test_of_another_dates_versions_nothing_is_said() -> None:
     """One that was cleared yesterday is no reason why today's is missing."""
     same_date = LATEST.model_copy(update={"run": "same-date"})
@@ -78,6 +85,17 @@ def test_of_another_dates_versions_nothing_is_said() -> None:
     said = missing_input("orders", wanted(1), same_date, [candidate(0, state="cleared")])
 
     assert "no try of extract has opened it for 2026-11-02T00:00:00Z" in str(said)
+
+
+def test_of_a_later_runs_versions_nothing_is_said() -> None:
+    """The reader's run may not have them, whether they are there, gone, or about to come."""
+    later = candidate(1)
+    coming = replace(candidate(1, state="open", present=False), attempt_state="ready", ended="success")
+
+    for known in (later, candidate(1, state="cleared"), coming):
+        said = missing_input("orders", wanted(0), LATEST, [known])
+
+        assert "no try of extract has opened it in any run up to 2026-11-01T00:00:00Z" in str(said)
 
 
 def test_what_is_missing_is_rebuilt_by_clearing_its_task_in_its_run() -> None:

@@ -1,5 +1,6 @@
 """When a version may go, and whether Airflow lets it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -29,10 +30,21 @@ DAY = timedelta(days=1)
         (Kept("3d", "7d", current=False, succeeded=False), END + 7 * DAY + GRACE),
         (Kept("run", "forever", current=False, succeeded=False), None),
         (Kept("forever", "forever", current=False, succeeded=False, used=False), END + GRACE),
+        (Kept("999999w", "7d", current=True, succeeded=True), None),
     ],
 )
 def test_retention_counts_from_the_end_of_the_run(kept: Kept, due: datetime | None) -> None:
     assert plan_clearing(kept, END, GRACE).due_at == due
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_an_end_told_at_the_last_of_all_moments_brings_no_date(used: bool) -> None:
+    """Whoever writes as Airflow may say so; the facts that come with it are kept all the same."""
+    last = datetime.max.replace(tzinfo=UTC) - timedelta(microseconds=1)
+    known = replace(KNOWN, finished_at=last)
+
+    assert plan_clearing(Kept("3d", "7d", current=True, succeeded=True, used=used), last, GRACE).due_at is None
+    assert verdict(AirflowRun("success", True, START, 0, END), known)
 
 
 @given(

@@ -1,12 +1,12 @@
 """Whole rounds over an Airflow in memory: what is said, once, and what never is."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from outrider_bus.ports import StaleEpochError, UnavailableError
 from outrider_contracts.airflow import RunDeleted, RunFinished, RunReopened, RunStarted, TaskFinished
 from outrider_contracts.event import Event
-from sweep.domain.seen import KnownRun, Outcome, Whose
+from sweep.domain.seen import KnownRun, Outcome, RunId, SeenRun, Whose
 
 from tests.unit.sweep.world import World, at, seen_run, seen_task
 
@@ -108,6 +108,15 @@ async def test_a_lost_try_is_told_though_the_next_one_was_heard(world: World) ->
 
     assert ends(await world.said(20)) == {("flaky", -1, 1, "up_for_retry")}
     assert ends(await world.said(22)) == set()
+
+
+async def test_an_end_told_at_the_last_of_all_moments_stops_nothing(world: World) -> None:
+    """There is no moment after it to say the truth at; of other tasks it is said."""
+    last = datetime.max.replace(tzinfo=UTC) - timedelta(microseconds=1)
+    world.notebook.hear(("daily", "r1", "odd", -1, 0, "skipped", last))
+    world.airflow.put(seen_run(), seen_task("odd", "upstream_failed", try_number=0), seen_task("plain", "success"))
+
+    assert ("plain", -1, 1, "success") in ends(await world.said(20))
 
 
 async def test_what_a_process_says_of_its_end_does_not_stand_against_airflow(world: World) -> None:
@@ -358,6 +367,26 @@ async def test_an_airflow_whose_log_may_not_be_read_is_swept_all_the_same(
     await world.said(40)
 
     assert kinds(await world.said(140)) == ["RunDeleted"]
+
+
+async def test_a_run_without_a_clear_answer_holds_up_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its DAG may be none that the sweep may see. It is told that something is away, once all have had their turn."""
+    world.airflow.put(seen_run(run_id="odd"), seen_run(), seen_task("load", "failed"))
+    for when in (20, 400, 800):
+        await world.said(when)
+    answer = world.airflow.run
+
+    async def unclear(run: RunId) -> SeenRun | None:
+        if run == ("daily", "odd"):
+            raise UnavailableError("403")
+        return await answer(run)
+
+    monkeypatch.setattr(world.airflow, "run", unclear)
+    world.notebook.hear(("daily", "r1", "load", -1, 1, "success", at(3)))
+    with pytest.raises(UnavailableError):
+        await world.said(802)
+
+    assert await world.notebook.doubted(1) == []
 
 
 async def test_a_run_that_comes_back_is_not_missing_any_more(world: World) -> None:

@@ -34,6 +34,8 @@ __all__ = ["ENDED_RUN_STATES", "ENDED_TASK_STATES", "OPEN_RUN_STATES", "AirflowA
 PAGE = 100
 """Rows asked for at a time; Airflow's own upper bound (`[api] maximum_page_limit`) is 100 by default."""
 
+_ALL = "~"
+"""Airflow's word for all DAGs or runs, where a path asks for a list."""
 _ABSENT = re.compile(r"(The )?(DagRun|Task Instance) with .* was not found$", re.DOTALL)
 
 
@@ -85,15 +87,15 @@ class AirflowApi:
         cursor: str = "",
         updated_since: datetime | None = None,
         states: Collection[str] = (),
-        dag_id: str = "~",
+        dag_id: str = _ALL,
     ) -> Page[Run]:
         """One page of runs, ordered by Airflow's row id; begin with an empty cursor."""
         return await self._page(
-            Run, f"/api/v2/dags/{_segment(dag_id, all_=True)}/dagRuns", "dag_runs", cursor, updated_since, states
+            Run, f"/api/v2/dags/{_segment(dag_id)}/dagRuns", "dag_runs", cursor, updated_since, states
         )
 
     def runs(
-        self, *, updated_since: datetime | None = None, states: Collection[str] = (), dag_id: str = "~"
+        self, *, updated_since: datetime | None = None, states: Collection[str] = (), dag_id: str = _ALL
     ) -> AsyncIterator[Run]:
         """All such runs, page by page."""
         return _all(lambda c: self.runs_page(cursor=c, updated_since=updated_since, states=states, dag_id=dag_id))
@@ -104,23 +106,29 @@ class AirflowApi:
         cursor: str = "",
         updated_since: datetime | None = None,
         states: Collection[str] = (),
-        dag_id: str = "~",
-        run_id: str = "~",
+        dag_id: str = _ALL,
+        run_id: str = _ALL,
         task_id: str | None = None,
     ) -> Page[TaskInstance]:
         """One page of task instances, ordered by Airflow's row id; empty where there is no such run."""
-        path = f"/api/v2/dags/{_segment(dag_id, all_=True)}/dagRuns/{_segment(run_id, all_=True)}/taskInstances"
+        path = f"/api/v2/dags/{_segment(dag_id)}/dagRuns/{_segment(run_id)}/taskInstances"
         more = {} if task_id is None else {"task_id": task_id}
         return await self._page(TaskInstance, path, "task_instances", cursor, updated_since, states, more)
 
-    def task_instances(
+    async def task_instances(
         self, dag_id: str, run_id: str, *, states: Collection[str] = (), task_id: str | None = None
     ) -> AsyncIterator[TaskInstance]:
-        """All task instances of one run (of one task: every map index), page by page; none where there is no run."""
-        _segment(dag_id), _segment(run_id)
-        return _all(
+        """All task instances of one run (of one task: every map index), page by page; none where there is no run.
+
+        A run may be called `~` (no DAG may), which asks for all runs of its DAG: of those only its own are given.
+        """
+        if dag_id == _ALL:
+            return
+        async for one in _all(
             lambda c: self.task_instances_page(cursor=c, states=states, dag_id=dag_id, run_id=run_id, task_id=task_id)
-        )
+        ):
+            if run_id != _ALL or one.run_id == run_id:
+                yield one
 
     def task_instances_updated(self, since: datetime, *, states: Collection[str] = ()) -> AsyncIterator[TaskInstance]:
         """All task instances of all runs whose row changed at *since* or later, page by page."""
@@ -212,10 +220,8 @@ async def _all(page: Callable[[str], Awaitable[Page[T]]]) -> AsyncIterator[T]:
         cursor = got.next
 
 
-def _segment(value: str, *, all_: bool = False) -> str:
-    """One path segment. `~` is Airflow's word for "all" and dots would climb: neither may come from a name."""
-    if value == "~" and not all_:
-        raise ValueError("'~' names all of them, not one")
+def _segment(value: str) -> str:
+    """One path segment. Dots would climb: they may not come from a name."""
     return quote(value, safe="~") if value.strip(".") else value.replace(".", "%2E")
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from outrider_contracts.event import Event
 from outrider_contracts.keys import TaskKey, TryKey
@@ -108,6 +108,12 @@ class Manifest(Model):
 
     files: tuple[File, ...] = ()
     format: str | None = None
+
+    @model_validator(mode="after")
+    def _countable(self) -> "Manifest":
+        if self.size >= 1 << 63:
+            raise ValueError("its files have more bytes in all than fit into 64 bits")
+        return self
 
     @property
     def size(self) -> int:

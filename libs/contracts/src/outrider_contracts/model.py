@@ -12,11 +12,18 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_timedelta="iso8601")
 
 
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+"""These two are "-infinity" and "infinity" to asyncpg, which gives them back without a time zone."""
+
+
 def _utc(value: datetime) -> datetime:
     try:
-        return value.astimezone(UTC)
+        moment = value.astimezone(UTC)
     except OverflowError:
-        raise ValueError("the moment lies outside the years 1 to 9999 in UTC") from None
+        moment = _FIRST
+    if not _FIRST < moment < _LAST:
+        raise ValueError("the moment lies outside the years 1 to 9999 in UTC")
+    return moment
 
 
 def _signed(bits: int) -> AfterValidator:

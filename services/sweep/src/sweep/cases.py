@@ -65,10 +65,19 @@ class Sweep:
         await self._read("tasks")
         with suppress(UnavailableError):  # not every user may read Airflow's log: then deletions are seen later
             await self._read("deletions")
+        unclear: list[UnavailableError] = []  # of one run alone, maybe: the others have their turn first
         for known in await self.notebook.due(self.terms.checks_per_round):
-            await self._ask_after(known)
+            try:
+                await self._ask_after(known)
+            except UnavailableError as error:
+                unclear.append(error)
         for doubted in await self.notebook.doubted(self.terms.checks_per_round):
-            await self._settle(doubted)
+            try:
+                await self._settle(doubted)
+            except UnavailableError as error:
+                unclear.append(error)
+        if unclear:
+            raise unclear[0]
         self.counts["rounds"] += 1
 
     async def _read(self, reading: Pass) -> None:

@@ -102,7 +102,10 @@ class DirectoryObjects:
                 for path, found in _everything(here)
                 if stat.S_ISREG(found.st_mode) and path != MANIFEST and not path.startswith(_DRAFT)
             ]
-        return Manifest(files=tuple(sorted(files, key=lambda file: file.path)))
+        try:
+            return Manifest(files=tuple(sorted(files, key=lambda file: file.path)))
+        except ValidationError:  # files that are all holes may be of any size
+            raise UnsafePath(f"{'/'.join(segments)} has more bytes than can be counted") from None
 
     def _remove(self, segments: list[str]) -> Removal:
         try:
@@ -200,6 +203,8 @@ async def _aside(act: Callable[P, R], *given: P.args, **named: P.kwargs) -> R:
     """
     try:
         return await asyncio.to_thread(act, *given, **named)
+    except RecursionError:  # Python walks down by calling itself
+        raise UnsafePath("directories are nested there deeper than can be followed") from None
     except PermissionError as error:
         raise UnsafePath(f"this service lacks rights on the shared volume: {error}") from error
     except OSError as error:

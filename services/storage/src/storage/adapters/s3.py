@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MARKER = "_outrider/storage.json"
 """No team's name begins with an underscore, so the marker is in nobody's prefix."""
+_LARGEST = 64 << 20
+"""Bytes of a manifest, as on a shared volume: a job that talks to the store itself can write one of any size."""
 _AWAY = {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "503", "500", "502", "504"}
 
 
@@ -107,7 +109,7 @@ class S3Manifests:
 
     async def read(self, path: str) -> Manifest | None:
         guard(path)
-        raw = await get(self._client, self._bucket, path + MANIFEST)
+        raw = await get(self._client, self._bucket, path + MANIFEST, most=_LARGEST)
         if raw is None:
             return None
         try:
@@ -164,8 +166,8 @@ class S3Store:
         return self._address
 
 
-async def get(client: "S3Client", bucket: str, key: str) -> bytes | None:
-    """The object's bytes, None where there is no such object."""
+async def get(client: "S3Client", bucket: str, key: str, *, most: int | None = None) -> bytes | None:
+    """The object's bytes, None where there is no such object, or one of more than *most* bytes."""
     try:
         found = await reach(client.get_object(Bucket=bucket, Key=key))
     except ClientError as error:
@@ -173,6 +175,8 @@ async def get(client: "S3Client", bucket: str, key: str) -> bytes | None:
             return None
         raise
     async with found["Body"] as body:
+        if most is not None and found.get("ContentLength", 0) > most:
+            return None
         return await reach(body.read())
 
 

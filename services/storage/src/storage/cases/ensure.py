@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from outrider_bus.ports import Begin, StaleEpochError, Tx
+from outrider_bus.ports import Begin, StaleEpochError, Tx, UnavailableError
 from outrider_contracts.environments import EnvironmentReady, EnvironmentRefused, Reason
 from outrider_contracts.http import EnsureRequest, Environment
 from outrider_contracts.tenants import TeamStatus
@@ -55,7 +55,12 @@ async def _prepare(work: Work, wanted: Wanted, begin: Begin, asked: bool, waited
     await _check(work, reader, wanted)
     for _ in range(_TAKEOVERS):
         attempt = await made(work, wanted, reader, asked)
-        held = await parts_held(work, wanted, attempt, reader, waited)
+        try:
+            held = await parts_held(work, wanted, attempt, reader, waited)
+        except UnavailableError as error:
+            if asked:
+                raise
+            raise Waiting("what Airflow says of the parts of an input") from error  # the try asks for itself
         try:
             async with begin() as tx:
                 mine = await attempts.held(tx.connection, attempt)

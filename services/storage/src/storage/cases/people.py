@@ -26,6 +26,9 @@ async def hold(work: Work, request: HoldRequest, by: str) -> list[str]:
         until = now + parse_duration(request.duration)
     except ValueError as error:
         raise Refused("bad-duration", str(error), "for example --for 7d") from None
+    except OverflowError:
+        why = f"{request.duration} from now there are no dates any more"
+        raise Refused("bad-duration", why, "for example --for 7d") from None
     async with work.database.begin() as tx:
         found = await _below(tx.connection, now, request.path)
         held = await versions.lock_there(tx.connection, [one.path for one in found])  # a doom under way comes first

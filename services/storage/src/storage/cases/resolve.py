@@ -75,7 +75,9 @@ async def resolve(
                 name, wanted, declared, [c for c in found.candidates if not gone or c.path in gone]
             )  # fmt: skip
             why = put_off(why, name, declared, attempt.ensured_at, work.clock())
-            if isinstance(why, Waiting) or not declared.optional:
+            # before the try itself asks, its wait has not begun: then nothing is given up for good
+            unasked = declared.wait is not None and attempt.ensured_at is None
+            if isinstance(why, Waiting) or not declared.optional or unasked:
                 raise why
             missing.append(name)
     if not ask:
@@ -127,10 +129,13 @@ async def _candidates(
     connection: Connection, wanted: Wanted, declared: InputDeclaration, waited: timedelta
 ) -> list[Candidate]:
     team, dag_id = declared.team or wanted.task.team, declared.dag or wanted.task.dag_id
-    if declared.selection != "same":
-        return await versions.candidates(connection, team, dag_id, declared.task, declared.output)
+    output = (team, dag_id, declared.task, declared.output)
+    if declared.selection == "latest":
+        return await versions.candidates(connection, *output, until=wanted.run_after)
+    if declared.selection == "same-date":
+        return await versions.candidates(connection, *output, logical_date=wanted.logical_date)
     run_id = wanted.task.run_id
-    found = await versions.candidates(connection, team, dag_id, declared.task, declared.output, run_id)
+    found = await versions.candidates(connection, *output, run_id=run_id)
     begun = begun_at(await runs.starts(connection, wanted.task.run), wanted.run_started_at)
     if begun is None and any(c.run_started_at != wanted.run_started_at for c in found):
         # reopened, or deleted and created again? Only its start tells whose the older versions are

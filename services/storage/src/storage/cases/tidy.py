@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import structlog
 from outrider_bus.ports import UnavailableError
+from outrider_contracts.keys import RunKey
 
 from storage.cases.announce import make, open_ahead, served, tell
 from storage.cases.plan import plan_run
@@ -16,6 +17,8 @@ from storage.records import attempts, control, runs, tokens, told, versions
 _BATCH = 200
 _STUCK = timedelta(seconds=10)
 """An announcement that takes longer was interrupted."""
+_SLOW = timedelta(seconds=2)
+"""Who is away takes longer to say nothing: then the others wait, too. An answer that is none holds up its run alone."""
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -39,17 +42,24 @@ async def seal_ended(work: Work) -> None:
     """Seal tries whose end was heard a while ago, by what is there, unless Airflow says that they are at work."""
     async with work.database.begin() as tx:
         ended = await attempts.ended_unsealed(tx.connection, work.clock() - work.terms.seal_grace, _BATCH)
+    unclear: dict[RunKey, str] = {}
     for attempt, state in ended:
+        if attempt.task.run in unclear:  # tries of a task are sealed in their order
+            continue
+        asked = work.clock()
         try:
             if await work.airflow.at_work(attempt.tried):
                 _log.warning("end not believed", team=attempt.task.team, task=attempt.task.label, state=state)
                 continue
             await seal_by_what_is_there(work, attempt, state)
         except UnavailableError as error:
-            _log.info("unsealed tries wait", error=str(error))
-            return
+            unclear[attempt.task.run] = str(error)
+            if work.clock() - asked > _SLOW:
+                break
         except (Refused, Waiting) as error:
             _log.info("try not sealed", team=attempt.task.team, task=attempt.task.label, error=str(error))
+    if unclear:
+        _log.info("unsealed tries wait", runs=len(unclear), error=next(iter(unclear.values())))
 
 
 async def drop_unused(work: Work) -> None:
@@ -70,12 +80,16 @@ async def drop_phantoms(work: Work) -> None:
     now = work.clock()
     async with work.database.begin() as tx:
         doubtful = await runs.unconfirmed(tx.connection, now - work.terms.phantom_after, _BATCH)
+    unclear = ""
     for start in doubtful:
+        asked = work.clock()
         try:
             found = await work.airflow.run(start.run)
         except UnavailableError as error:
-            _log.info("doubtful runs wait", error=str(error))
-            return
+            unclear = str(error)
+            if work.clock() - asked > _SLOW:
+                break
+            continue
         verdict = plan_removal(start, found, now=now, grace=work.terms.grace)
         async with work.database.begin() as tx:
             await versions.lock_run(tx.connection, start.run)
@@ -89,6 +103,8 @@ async def drop_phantoms(work: Work) -> None:
                 await plan_run(work, tx.connection, start.run)
             else:
                 await runs.set_absent(tx.connection, start, now)
+    if unclear:
+        _log.info("doubtful runs wait", error=unclear)
 
 
 async def plan_forgotten(work: Work) -> None:

@@ -61,8 +61,9 @@ def _own_generation(path: str) -> str:
 
 def _all_parts(path: str) -> str:
     """Every generation of this output, and of a mapped task every part."""
-    version = parse_generation_path(path)
-    return f"{_dated(version.place)}{'/m*' if version.place.count('/') == 4 else ''}/{version.output}/g*"
+    place = parse_generation_path(path).place
+    output = path.removeprefix(place).split("/")[1]  # as it is spelt there
+    return f"{_dated(place)}{'/m*' if place.count('/') == 4 else ''}/{output}/g*"
 
 
 def _whole_place(path: str) -> str:

@@ -1,7 +1,7 @@
 """Why an input is missing, in words a DAG author can act on."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from outrider_contracts.declarations import InputDeclaration, parse_duration
 from outrider_contracts.explain.words import clear_command
@@ -10,6 +10,9 @@ from storage.domain.attempts import Wanted
 from storage.domain.refusals import Refused, Waiting
 from storage.domain.resolution import Candidate
 
+_LAST = datetime(9999, 1, 1, tzinfo=UTC)
+"""No wait ends later: there are no dates for it."""
+
 
 def missing_input(
     name: str, wanted: Wanted, declared: InputDeclaration, candidates: Sequence[Candidate]
@@ -17,9 +20,12 @@ def missing_input(
     """The refusal (or the wait, where a seal is about to come) for input *name*; *candidates* in any state."""
     dag = declared.dag or wanted.task.dag_id
     output = f"{dag}/{declared.task}/{declared.output}"
-    # another date's say nothing of this one; and a part that holds things up says more than one that is fine
+    # another date's say nothing of this one, nor do later runs'; and a part that holds things up says more than one
+    # that is fine
     if declared.selection == "same-date":
         candidates = [candidate for candidate in candidates if candidate.logical_date == wanted.logical_date]
+    elif declared.selection == "latest":
+        candidates = [candidate for candidate in candidates if candidate.run_after <= wanted.run_after]
     blocking = [candidate for candidate in candidates if not candidate.readable]
     latest = max(blocking or candidates, key=lambda c: (c.run_after, c.order), default=None)
     said = f"input {name!r} of {wanted.task.label} is {output}"
@@ -51,7 +57,7 @@ def put_off(
     """
     if not isinstance(why, Refused) or declared.wait is None or since is None:
         return why
-    length = parse_duration(declared.wait)
+    length = min(parse_duration(declared.wait), _LAST - since)
     if now < since + length:
         every = min(max(length.total_seconds() / 100, 1.0), 60.0)
         return Waiting(str(why), every, awaited=name, until=since + length)

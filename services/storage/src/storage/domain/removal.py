@@ -48,6 +48,6 @@ def plan_removal(known: RunStart, airflow: AirflowRun | None, *, now: datetime, 
         return Verdict(False, f"Airflow says that the run is {airflow.state}")
     if airflow.live_tasks:
         return Verdict(False, f"the run has {airflow.live_tasks} live tasks")
-    if airflow.ended_at is not None and known.ended_at is not None and airflow.ended_at > known.ended_at + grace:
+    if airflow.ended_at is not None and known.ended_at is not None and airflow.ended_at - grace > known.ended_at:
         return Verdict(False, f"Airflow's run ended at {airflow.ended_at}, the end heard of was at {known.ended_at}")
     return Verdict(True, f"the run is {airflow.state}")

@@ -34,7 +34,7 @@ def plan_clearing(kept: Kept, run_ended_at: datetime | None, grace: timedelta) -
     if run_ended_at is None:
         return ClearingPlan(None, "the run has not ended")
     if not kept.used:
-        return ClearingPlan(run_ended_at + grace, "made ahead, but no try came")
+        return _plan(run_ended_at, timedelta(0), grace, "made ahead, but no try came")
     if kept.current:
         retention, what = kept.retention, "the output"
     elif kept.succeeded:
@@ -45,7 +45,14 @@ def plan_clearing(kept: Kept, run_ended_at: datetime | None, grace: timedelta) -
     if length is None:
         return ClearingPlan(None, f"{what} is kept forever")
     reason = f"{what} is kept for {'the run' if retention == 'run' else retention + ' after the end of the run'}"
-    return ClearingPlan(run_ended_at + length + grace, reason)
+    return _plan(run_ended_at, length, grace, reason)
+
+
+def _plan(run_ended_at: datetime, kept: timedelta, grace: timedelta, reason: str) -> ClearingPlan:
+    try:
+        return ClearingPlan(run_ended_at + kept + grace, reason)
+    except OverflowError:  # later than the last date there is
+        return ClearingPlan(None, reason)
 
 
 def duration(retention: str) -> timedelta | None:

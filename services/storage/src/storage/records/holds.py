@@ -66,10 +66,16 @@ async def release_run(
     connection: Connection, run: RunKey, until_start: datetime, now: datetime, *, but: Collection[str]
 ) -> None:
     """No task of the run's starts up to *until_start* reads any more, *but* these holders."""
+    rows: list[Row] = await connection.fetch(
+        "SELECT DISTINCT team, dag_id, run_id, task_id, map_index, run_started_at FROM storage.attempts "
+        "WHERE (team, dag_id, run_id) = ($1, $2, $3) AND state <> 'dropped' AND run_started_at <= $4",
+        *run_columns(run), until_start,
+    )  # fmt: skip
+    # by their whole names: of what begins like them some is another run's
+    over = {reader(task_of(row), row["run_started_at"]) for row in rows} - set(but)
     await connection.execute(
-        "UPDATE storage.holds SET released_at = $3 WHERE released_at IS NULL AND starts_with(holder, $1) "
-        "AND split_part(holder, ' @', 2)::timestamptz <= $2 AND holder <> ALL($4::text[])",
-        f"task {run.record_key}/", until_start, now, list(but),
+        "UPDATE storage.holds SET released_at = $2 WHERE holder = ANY($1::text[]) AND released_at IS NULL",
+        list(over), now,
     )  # fmt: skip
 
 

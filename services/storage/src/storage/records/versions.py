@@ -1,6 +1,7 @@
 """Versions: one generation of one output, from its opening to its removal."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from outrider_contracts.environments import Manifest
 from outrider_contracts.keys import RunKey
@@ -23,6 +24,7 @@ SELECT {_KEY}, a.run_started_at, a.try_number, a.run_after, a.logical_date, v.st
 LEFT JOIN storage.ends e USING (team, dag_id, run_id, task_id, map_index, run_started_at, try_number)
 WHERE (a.team, a.dag_id, a.task_id, v.output) = ($1, $2, $3, $4) AND a.state <> 'dropped'
   AND ($5::text IS NULL OR a.run_id = $5)
+  AND ($6::timestamptz IS NULL OR a.run_after <= $6) AND ($7::timestamptz IS NULL OR a.logical_date = $7)
 ORDER BY a.run_after DESC, a.run_started_at DESC
 LIMIT 10000
 """
@@ -40,10 +42,14 @@ WHERE (a.team, a.dag_id, a.run_id) = ($1, $2, $3) AND v.state IN ('open', 'seale
 
 
 async def candidates(
-    connection: Connection, team: str, dag_id: str, task_id: str, output: str, run_id: str | None = None
-) -> list[Candidate]:
-    """Versions of the output, newest run first, whatever their state."""
-    rows: list[Row] = await connection.fetch(_CANDIDATES, team, dag_id, task_id, output, run_id)
+    connection: Connection, team: str, dag_id: str, task_id: str, output: str, *, run_id: str | None = None,
+    until: datetime | None = None, logical_date: datetime | None = None,
+) -> list[Candidate]:  # fmt: skip
+    """Versions of the output (of one run, of runs up to *until*, of one date), newest run first, whatever their state.
+
+    At most 10,000: what the reader may not have must not stand before what it may.
+    """
+    rows: list[Row] = await connection.fetch(_CANDIDATES, team, dag_id, task_id, output, run_id, until, logical_date)
     return [_candidate(row) for row in rows]
 
 

@@ -46,12 +46,26 @@ class RestAirflow:
             async for each in self._api.task_instances(*run):
                 yield _task(each)
         else:
-            for each in await self._api.tries(*task):
+            for each in await self._tries(task):
                 yield _task(each)
+
+    async def _tries(self, task: TaskId) -> list[TaskInstance]:
+        """The newest last. Of one that is up for retry Airflow gives the history alone, which says `failed`."""
+        dag_id, run_id, task_id, map_index = task
+        tries = sorted(await self._api.tries(*task), key=lambda each: each.try_number)
+        if not tries or tries[-1].state != "failed":
+            return tries
+        now = self._api.task_instances(dag_id, run_id, task_id=task_id, states=("up_for_retry",))
+        newest = (map_index, tries[-1].try_number)
+        waiting = [each async for each in now if (each.map_index, each.try_number) == newest]
+        return [*tries[:-1], *(waiting or tries[-1:])]
 
 
 def _deleted(entry: LogEntry) -> Iterator[RunId]:
-    """The runs an entry is about. Those of a request for many stand in its body, as ids or as objects."""
+    """The runs an entry is about. Those of a request for many stand in its body, as ids or as objects.
+
+    Airflow writes a body down before it looks at it: what is no name, no run has, and no table takes.
+    """
     if entry.event != "bulk_dag_runs":
         yield (entry.dag_id or "", entry.run_id or "")
         return
@@ -59,7 +73,9 @@ def _deleted(entry: LogEntry) -> Iterator[RunId]:
         actions = json.loads(entry.extra or "{}").get("actions", ())
         for each in (each for action in actions if action["action"] == "delete" for each in action["entities"]):
             told = {"dag_run_id": each} if isinstance(each, str) else each
-            yield (told.get("dag_id") or entry.dag_id or "", told["dag_run_id"])
+            run = (told.get("dag_id") or entry.dag_id or "", told["dag_run_id"])
+            if all(isinstance(name, str) and name.isprintable() for name in run):
+                yield run
     except (ValueError, LookupError, TypeError, AttributeError):  # whatever somebody sent: they are asked after later
         return
 

@@ -1,7 +1,7 @@
 """What to say of task instances that were read."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from outrider_contracts.airflow import TaskFinished, TaskState
@@ -10,6 +10,8 @@ from outrider_contracts.keys import TryKey
 from sweep.domain.seen import KnownRun, RunId, SaidTry, SeenTask, Told, TryId, try_of
 
 MOMENT = timedelta(microseconds=1)
+_LAST = datetime.max.replace(tzinfo=UTC) - MOMENT
+"""The last moment that a fact can tell of."""
 FAILURES = frozenset({"failed", "up_for_retry"})
 AFTERWARDS = {"failed": timedelta(seconds=30), "skipped": timedelta(seconds=30)}
 """Of these ends Airflow writes down when the process was gone, callbacks and listeners included, not when it ended: by
@@ -55,7 +57,7 @@ def plan_tasks(
         if before is not None and agrees(task, before):
             continue
         if before is not None and before.latest_at >= end[-1]:
-            end = (*end[:-1], before.latest_at + MOMENT)
+            end = (*end[:-1], min(before.latest_at, _LAST - MOMENT) + MOMENT)
         if task.try_number == 0 or at - end[-1] >= patience:
             plan[end] = _finished(task, run, end)
     return plan
