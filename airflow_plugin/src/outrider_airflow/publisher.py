@@ -70,7 +70,11 @@ class Publisher:
         self._settle(producer, seconds)
 
     def _produce(self, record: Record, report: Any) -> None:
-        producer = self._connected()
+        try:
+            producer = self._connected()
+        except OSError as error:  # the password's file is not there, or for another user (run_as_user)
+            report(error, None)
+            return
         try:
             producer.produce(
                 record.topic, key=record.key, value=record.value, headers=list(record.headers), on_delivery=report

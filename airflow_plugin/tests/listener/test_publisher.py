@@ -128,6 +128,18 @@ def test_a_spool_that_can_not_be_emptied_keeps_its_records(alone: Publisher, tmp
     assert len(spooled(tmp_path)) == 1
 
 
+def test_what_a_task_that_may_not_read_the_password_says_is_in_the_spool(tmp_path: Path) -> None:
+    """`run_as_user`: the file is for Airflow's own user, who will send it."""
+    secret = tmp_path / "for-others"
+    site = Settings("127.0.0.1:1", "airflow", kafka_password_file=str(secret), spool_directory=str(tmp_path / "spool"))
+    task = Publisher(site)
+
+    task.say([fact(1)])
+    task.settle(0.1)
+
+    assert len(spooled(tmp_path)) == 1
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
 def test_what_another_user_spooled_is_left_to_that_one_and_holds_up_nothing(tmp_path: Path) -> None:
     """`run_as_user`: an error in the client's callback would end the sending of all that lies behind."""
