@@ -83,9 +83,16 @@ def error_of(error: object) -> TaskError | None:
     if error is None:
         return None
     kind = f"{type(error).__module__}.{type(error).__qualname__}" if isinstance(error, BaseException) else "message"
-    line = next(iter(str(error).splitlines()), "")
+    line = next(iter(_words(error).splitlines()), "")
     digest = hashlib.sha256(f"{kind}: {_NUMBER.sub('#', line)}".encode()).hexdigest()
     return TaskError(error_class=kind.removeprefix("builtins."), fingerprint=digest[:16])
+
+
+def _words(error: object) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  an author's error may not be able to say itself, and the try has failed all the same
+        return ""
 
 
 def _run(task_instance: Any) -> Any:

@@ -29,6 +29,17 @@ def test_the_same_error_with_other_numbers_has_the_same_fingerprint() -> None:
     assert one != error_of(KeyError("row 17 is broken"))
 
 
+def test_an_error_that_can_not_say_itself_is_told_by_its_class() -> None:
+    class Dumb(Exception):
+        def __str__(self) -> str:
+            raise AttributeError("message")
+
+    told = error_of(Dumb())
+
+    assert told is not None
+    assert told.error_class.endswith("Dumb")
+
+
 def test_a_failure_that_the_scheduler_only_has_words_for_is_told_too() -> None:
     told = error_of("Task killed externally")
 
