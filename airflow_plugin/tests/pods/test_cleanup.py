@@ -1,11 +1,12 @@
-"""Which error a task fails with, where its pod did not end by itself."""
+"""What becomes of a pod that did not end by itself, and which error its task fails with."""
 
-from typing import cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import PodLaunchFailedException
 from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
-from kubernetes.client import CoreV1Api, V1Pod
+from kubernetes.client import CoreV1Api, V1ObjectMeta, V1Pod
 from outrider_airflow import ExecutionEnvironmentOperator
 from outrider_airflow.errors import JobFailed
 from outrider_airflow.pod.manager import EnvironmentPodManager
@@ -18,6 +19,10 @@ class Manager(EnvironmentPodManager):
 
     def __init__(self) -> None:
         super().__init__(cast("CoreV1Api", None), [], files=dict, kill_grace=30)
+        self.deleted: list[str] = []
+
+    def delete_pod(self, pod: V1Pod) -> None:
+        self.deleted.append(pod.metadata.name)
 
     def read_pod(self, pod: V1Pod) -> V1Pod:
         return pod
@@ -66,3 +71,25 @@ def test_a_job_that_has_failed_itself_is_told_before_what_ended_the_wait() -> No
 def test_a_pod_that_failed_without_a_word_of_ours_is_told_in_airflows() -> None:
     with pytest.raises(AirflowException, match="returned a failure"):
         wait(seen(base=RUNNING, out=RUNNING, proxy=RUNNING, phase="Failed"))
+
+
+class Store(dict[str, Any]):
+    """The task's state, as Airflow keeps it over its processes."""
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = value
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_pod_whose_trigger_failed_is_deleted(durable: bool) -> None:
+    """Also where no other try is to go on with it: nobody looks after it any more."""
+    pod = V1Pod(metadata=V1ObjectMeta(name="work-x", namespace="ads", labels={"try_number": "1"}))
+    context = cast("Any", {"task_state_store": Store(), "ti": SimpleNamespace(try_number=1)})
+    before, after = (Operator(task_id="work", image="x", durable=durable) for _ in range(2))
+    after.__dict__["hook"] = SimpleNamespace(get_pod=lambda *_: pod)
+    after.__dict__["pod_manager"] = Manager()
+
+    before._keep(context, pod, 1)
+    after._abandon(context)
+
+    assert after.pod_manager.deleted == ["work-x"]

@@ -54,8 +54,7 @@ class ReattachingPodOperator(KubernetesPodOperator):
         store = context.get("task_state_store")
         if store is not None:
             store.set(_TRY, try_number)
-            if self.durable:
-                self._persist_pod_identity_to_task_state_store(context, pod)
+            self._persist_pod_identity_to_task_state_store(context, pod)
 
     def _kept_try(self, context: Context) -> int | None:
         """Whose try the kept pod is."""
