@@ -44,6 +44,7 @@ class Spool:
         with beside.open("x") as file:
             json.dump(told, file)
             file.flush()
+            os.fchmod(file.fileno(), 0o644)  # whoever drains has to read it, whatever the umask here
             os.fsync(file.fileno())
         beside.rename(self._directory / name)
 
