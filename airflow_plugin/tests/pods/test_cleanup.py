@@ -1,5 +1,6 @@
 """What becomes of a pod that did not end by itself, and which error its task fails with."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,10 +9,15 @@ from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import PodLau
 from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
 from kubernetes.client import CoreV1Api, V1ObjectMeta, V1Pod
 from outrider_airflow import ExecutionEnvironmentOperator
+from outrider_airflow.attempt import Attempt
 from outrider_airflow.errors import JobFailed
 from outrider_airflow.pod.manager import EnvironmentPodManager
+from outrider_airflow.pod.plan import RUN_STARTED_AT, TRY
+from outrider_contracts.keys import TryKey
 from pods.test_outcome import RUNNING, seen
 from pods.test_stagers import terminated
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 class Manager(EnvironmentPodManager):
@@ -93,3 +99,20 @@ def test_a_pod_whose_trigger_failed_is_deleted(durable: bool) -> None:
     after._abandon(context)
 
     assert after.pod_manager.deleted == ["work-x"]
+
+
+@pytest.mark.parametrize(("deleted", "found"), [(None, True), (NOW, False)])
+def test_no_try_goes_on_with_a_pod_that_is_being_deleted(deleted: datetime | None, found: bool) -> None:
+    """A drained node takes worker and pod alike: the job is told to end, and its task would fail with it."""
+    labels, annotations = {"try_number": "1"}, {RUN_STARTED_AT: NOW.isoformat(), TRY: "1"}
+    pod = seen(base=RUNNING, out=RUNNING, proxy=RUNNING)
+    pod.metadata = V1ObjectMeta(
+        name="work-x", namespace="ads", labels=labels, annotations=annotations, deletion_timestamp=deleted
+    )
+    context = cast("Any", {"task_state_store": Store(), "ti": SimpleNamespace(try_number=2)})
+    task = TryKey(team="ads", dag_id="daily", run_id="r", task_id="work", map_index=-1, try_number=2)
+    operator = Operator(task_id="work", image="x")
+    operator.__dict__ |= {"hook": SimpleNamespace(get_pod=lambda *_: pod), "pod_manager": Manager()}
+    operator._keep(context, pod, 1)
+
+    assert (operator._left_behind(Attempt(task, NOW, NOW, NOW), context) is pod) is found
