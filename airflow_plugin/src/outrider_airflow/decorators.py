@@ -21,6 +21,7 @@ from outrider_airflow.job import Ended
 from outrider_airflow.local_data import LocalData
 from outrider_airflow.operators import LocalExecutionEnvironmentOperator
 from outrider_airflow.pod.operator import ExecutionEnvironmentOperator
+from outrider_airflow.pod.spec import literal
 from outrider_airflow.python_job import ARGUMENTS, RESULT, SCRIPT, arguments, script
 
 
@@ -109,8 +110,8 @@ class OutriderPodDecoratedOperator(DecoratedOperator, ExecutionEnvironmentOperat
         """Run the function and give what it returned."""
         source: str = self.get_python_source()  # type: ignore[no-untyped-call]  # Airflow's own
         self.cmds = [
-            self.python, "-c", _plain(script(source, self.python_callable.__name__, told=True)),
-            _plain(arguments(self.task_id, self.op_args, self.op_kwargs)),
+            self.python, "-c", literal(script(source, self.python_callable.__name__, told=True)),
+            literal(arguments(self.task_id, self.op_args, self.op_kwargs)),
             f"{PodDefaults.XCOM_MOUNT_PATH}/return.json" if self.do_xcom_push else "/dev/null",
         ]  # fmt: skip
         return super().run_in(*given)
@@ -120,8 +121,3 @@ def outrider_task(python_callable: Callable[..., Any] | None = None, **kwargs: A
     """Make a function a task that runs as a job in its environment: `@task.outrider(outputs={"x": Output()})`."""
     kind = OutriderPodDecoratedOperator if "image" in kwargs else OutriderDecoratedOperator
     return task_decorator_factory(python_callable=python_callable, decorated_operator_class=kind, **kwargs)
-
-
-def _plain(text: str) -> str:
-    """*text* as Kubernetes leaves it alone in a command: it would put variables in for `$(NAME)`."""
-    return text.replace("$", "$$")

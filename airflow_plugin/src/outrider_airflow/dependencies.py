@@ -1,5 +1,6 @@
 """What declared inputs ask of a DAG: which edges are missing, and what can't be. Pure: no object of Airflow's here."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -27,7 +28,7 @@ def plan_edges(
     An input from an earlier run of this very DAG needs none. Raises DeclarationRefused for an unknown task or output,
     for one that is gone with its run before it is read, and where an edge would close a circle.
     """
-    edges: list[Edge] = []
+    edges: dict[Edge, str] = {}
     after = {task: set(behind) for task, behind in downstream.items()}
     for consumer, told in sorted(declared.items()):
         for name, source in sorted(told.inputs.items()):
@@ -41,14 +42,10 @@ def plan_edges(
                 continue
             if consumer in after[source.task]:
                 continue
-            if source.task == consumer or source.task in _reachable(consumer, after):
-                raise DeclarationRefused(
-                    f"{where}: task {source.task!r} runs after {consumer!r}, so it can't be read by it. "
-                    'Read the last run\'s version with Input(dag=…, task=…, output=…, run="latest"), '
-                    "or turn the dependency round."
-                )
             after[source.task].add(consumer)
-            edges.append(Edge(source.task, consumer))
+            edges[Edge(source.task, consumer)] = where
+    if edges and _has_circle(after):
+        _refuse_circle(edges, downstream)
     return tuple(edges)
 
 
@@ -93,6 +90,33 @@ def _check_kept(where: str, task: str, output: str, declared: Mapping[str, TaskD
 def _meant(word: str, words: Mapping[str, object]) -> str:
     near = get_close_matches(word, list(words), n=1) or [name for name in words if name.endswith(f".{word}")][:1]
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _refuse_circle(edges: Mapping[Edge, str], downstream: Mapping[str, frozenset[str]]) -> None:
+    """Raise DeclarationRefused for the first of *edges* that closes one; where each was declared is its value."""
+    after = {task: set(behind) for task, behind in downstream.items()}
+    for edge, where in edges.items():
+        if edge.producer == edge.consumer or edge.producer in _reachable(edge.consumer, after):
+            raise DeclarationRefused(
+                f"{where}: task {edge.producer!r} runs after {edge.consumer!r}, so it can't be read by it. "
+                'Read the last run\'s version with Input(dag=…, task=…, output=…, run="latest"), '
+                "or turn the dependency round."
+            )
+        after[edge.producer].add(edge.consumer)
+
+
+def _has_circle(after: Mapping[str, set[str]]) -> bool:
+    """Whether some tasks wait for one another. To look from each edge for a way back would take long in a large DAG."""
+    waits = Counter(behind for each in after.values() for behind in each)
+    free = [task for task in after if not waits[task]]
+    done = 0
+    while free:
+        done += 1
+        for behind in after[free.pop()]:
+            waits[behind] -= 1
+            if not waits[behind]:
+                free.append(behind)
+    return done < len(after)
 
 
 def _reachable(task: str, after: Mapping[str, set[str]]) -> set[str]:

@@ -99,19 +99,17 @@ class JobProcess:
             selector.register(descriptor, selectors.EVENT_READ)
             is_open = True
             while True:
+                if self._kill_at is not None and time.monotonic() > self._kill_at:
+                    self._signal(signal.SIGKILL)
                 if is_open and selector.select(_TICK):
                     content = _read(descriptor)
                     is_open = content != b""
                     lines.feed(content or b"")
-                    if content:
-                        continue
                 if ended_at is None and _has_ended(process.pid, block=_TICK if not is_open else 0):
                     ended_at = time.monotonic()
                     self._signal(signal.SIGKILL)  # children it left; they may hold the pipe open
                 if ended_at is not None and (not is_open or time.monotonic() > ended_at + _DRAIN):
                     return
-                if self._kill_at is not None and time.monotonic() > self._kill_at:
-                    self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._group is not None:

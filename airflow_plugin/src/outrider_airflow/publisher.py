@@ -70,7 +70,11 @@ class Publisher:
         self._settle(producer, seconds)
 
     def _produce(self, record: Record, report: Any) -> None:
-        producer = self._connected()
+        try:
+            producer = self._connected()
+        except OSError as error:  # the password's file is not there, or for another user (run_as_user)
+            report(error, None)
+            return
         try:
             producer.produce(
                 record.topic, key=record.key, value=record.value, headers=list(record.headers), on_delivery=report
@@ -94,7 +98,8 @@ class Publisher:
 
 def _remove_delivered(file: Path, error: object, _message: "Message | None") -> None:
     if error is None:
-        file.unlink(missing_ok=True)
+        with contextlib.suppress(PermissionError):  # another user's (run_as_user), who will say it again and remove it
+            file.unlink(missing_ok=True)
 
 
 def _configuration(site: Settings) -> dict[str, Any]:

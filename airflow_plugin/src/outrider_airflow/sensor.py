@@ -87,7 +87,7 @@ class OutputSensor(BaseSensorOperator):
 
     def _softly(self, refused: EnvironmentRefused) -> AirflowException:
         """What Airflow's own sensors make of it where they wait in a worker."""
-        return AirflowSkipException(str(refused)) if self.soft_fail else refused
+        return AirflowSkipException(str(refused)) if self.soft_fail or self.never_fail else refused
 
     def _declared(self) -> InputDeclaration:
         return parse_declaration(self.task_id, inputs={"awaited": dict(self.awaited)}).inputs["awaited"]

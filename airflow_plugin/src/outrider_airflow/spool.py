@@ -44,13 +44,16 @@ class Spool:
         with beside.open("x") as file:
             json.dump(told, file)
             file.flush()
+            os.fchmod(file.fileno(), 0o644)  # whoever drains has to read it, whatever the umask here
             os.fsync(file.fileno())
         beside.rename(self._directory / name)
 
     def mark_away(self) -> None:
         """Spare the next tasks on this host the wait for a broker that does not answer."""
         self._make()
-        self._marker.touch()
+        _share(self._marker)
+        with contextlib.suppress(PermissionError):  # that the next task waits, too, is no reason to lose what is said
+            self._marker.touch()
 
     def away(self) -> bool:
         """Say whether the broker did not answer within the last `AWAY_SECONDS`."""
@@ -87,13 +90,21 @@ class Spool:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[bool]:
         # a lock by process (lockf): one by file (flock) would live on in every task forked meanwhile
-        with (self._directory / "lock").open("w") as lock:
+        _share(self._directory / "lock")
+        with (self._directory / "lock").open("r+") as lock:  # Linux lets nobody make another user's again ("w")
             try:
                 fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 yield False
             else:
                 yield True
+
+
+def _share(file: Path) -> None:
+    """Have the file there, for tasks of all users to write; the directory lets none remove another's."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
+        file.chmod(0o666)
 
 
 def _mark_of(record: Record) -> str:

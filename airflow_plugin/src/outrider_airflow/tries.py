@@ -83,9 +83,16 @@ def error_of(error: object) -> TaskError | None:
     if error is None:
         return None
     kind = f"{type(error).__module__}.{type(error).__qualname__}" if isinstance(error, BaseException) else "message"
-    line = next(iter(str(error).splitlines()), "")
+    line = next(iter(_words(error).splitlines()), "")
     digest = hashlib.sha256(f"{kind}: {_NUMBER.sub('#', line)}".encode()).hexdigest()
     return TaskError(error_class=kind.removeprefix("builtins."), fingerprint=digest[:16])
+
+
+def _words(error: object) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  an author's error may not be able to say itself, and the try has failed all the same
+        return ""
 
 
 def _run(task_instance: Any) -> Any:
@@ -94,10 +101,13 @@ def _run(task_instance: Any) -> Any:
 
 
 def _looks_again(task_instance: Any) -> bool:
-    """Whether the try was put off before. Airflow puts off any task whose DAG its worker does not know yet, too, and
-    those have not begun; who can put himself off has `_is_sensor`."""
-    put_off = reach(task_instance, "_ti_context_from_server.task_reschedule_count")
-    return bool(put_off and reach(task_instance, "task._is_sensor"))
+    """Whether the try has put itself off before. Airflow puts off any task whose DAG its worker does not know yet, too,
+    and those have not begun: so it was with all but sensors that reschedule, and jobs that wait for an input."""
+    if not reach(task_instance, "_ti_context_from_server.task_reschedule_count"):
+        return False
+    told = _declaration(task_instance)
+    waits = told is not None and any(each.wait for each in told.inputs.values())
+    return waits or bool(reach(task_instance, "task.reschedule"))
 
 
 def _declaration(task_instance: Any) -> TaskDeclaration | None:

@@ -48,7 +48,9 @@ def _remove(home: Path) -> None:
     shutil.rmtree(home, ignore_errors=True)
     if not home.exists():
         return
-    for at, directories, _ in os.walk(home):  # a job may have taken away its own rights
+    with suppress(OSError):  # a job may have taken away its own rights
+        home.chmod(0o700)
+    for at, directories, _ in os.walk(home):
         for name in directories:
             path = os.path.join(at, name)
             if not os.path.islink(path):

@@ -11,10 +11,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from listener.test_spool import as_user
 from outrider_airflow import publisher as module
 from outrider_airflow.publisher import FLUSH_SECONDS, Publisher
 from outrider_airflow.settings import Settings
+from outrider_airflow.spool import Spool
 from outrider_contracts.airflow import RunFinished
+from outrider_contracts.envelope import Record
 from outrider_contracts.keys import RunKey
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -122,6 +125,30 @@ def test_a_spool_that_can_not_be_emptied_keeps_its_records(alone: Publisher, tmp
 
     alone.drain(seconds=0.1)
 
+    assert len(spooled(tmp_path)) == 1
+
+
+def test_what_a_task_that_may_not_read_the_password_says_is_in_the_spool(tmp_path: Path) -> None:
+    """`run_as_user`: the file is for Airflow's own user, who will send it."""
+    secret = tmp_path / "for-others"
+    site = Settings("127.0.0.1:1", "airflow", kafka_password_file=str(secret), spool_directory=str(tmp_path / "spool"))
+    task = Publisher(site)
+
+    task.say([fact(1)])
+    task.settle(0.1)
+
+    assert len(spooled(tmp_path)) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_what_another_user_spooled_is_left_to_that_one_and_holds_up_nothing(tmp_path: Path) -> None:
+    """`run_as_user`: an error in the client's callback would end the sending of all that lies behind."""
+    for directory in (tmp_path, *tmp_path.parents[:2]):
+        directory.chmod(0o755)
+    spool = Spool(tmp_path / "spool")
+    spool.add(Record("topic", "ads/daily/run", b"{}", ()))
+
+    assert as_user(65534, lambda: module._remove_delivered(spooled(tmp_path)[0], None, None))
     assert len(spooled(tmp_path)) == 1
 
 

@@ -1,7 +1,8 @@
 """`@task.outrider`: a function as a job, with nothing of Airflow's in its hands."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from airflow.sdk import BaseOperator, task
@@ -65,14 +66,38 @@ def test_a_function_that_raises_fails_its_task_with_its_last_words(storage: Stan
     assert storage.seals() == ["failed"]
 
 
-def test_what_a_job_can_not_be_given_is_said(storage: StandIn) -> None:
+class Results(Sequence[int]):
+    """What the instances of a mapped task returned, as Airflow gives it: loaded when it is looked at."""
+
+    def __getitem__(self, at: Any) -> Any:
+        return [3, 4][at]
+
+    def __len__(self) -> int:
+        return 2
+
+
+def test_a_function_is_given_what_a_mapped_task_returned_as_a_list(storage: StandIn) -> None:
+    with dag() as written:
+
+        @task.outrider
+        def add(numbers: list[int]) -> dict[str, object]:
+            return {"kind": type(numbers).__name__, "sum": sum(numbers)}
+
+        add(cast("list[int]", Results()))
+
+    assert execute(only(written)) == {"kind": "list", "sum": 7}
+    assert storage.seals() == ["success"]
+
+
+@pytest.mark.parametrize("given", [Path("/x"), b"bytes"])
+def test_what_a_job_can_not_be_given_is_said(storage: StandIn, given: object) -> None:
     with dag() as written:
 
         @task.outrider
         def use(path: object) -> None:
             """Nothing."""
 
-        use(Path("/x"))
+        use(given)
 
     with pytest.raises(ValueError, match=r"task 'use'.*given JSON alone.*hand data over by inputs= and outputs="):
         execute(only(written))

@@ -86,6 +86,15 @@ def test_children_left_behind_are_ended_with_the_job() -> None:
     wait_for(lambda: not is_running(int(lines[0])))
 
 
+def test_children_left_behind_that_go_on_talking_are_ended_too() -> None:
+    began = time.monotonic()
+
+    ended = run("sh", "-c", "(for _ in $(seq 1000); do echo on; sleep 0.01; done) & exit 0")
+
+    assert ended.exit_code == 0
+    assert time.monotonic() - began < 5
+
+
 def test_a_kill_ends_the_whole_group() -> None:
     """SIGTERM first: the job may tidy up."""
     lines: list[str] = []
@@ -121,6 +130,18 @@ def test_a_job_that_will_not_end_is_killed_after_the_grace() -> None:
         return time.monotonic() - began
 
     assert any(killed() < 3 for _ in range(3))  # the machine may hold up one
+
+
+def test_a_job_that_goes_on_talking_is_killed_after_the_grace_too() -> None:
+    """There is always something to read then, and nobody may forget the time over it."""
+    process = JobProcess(grace_seconds=0.3)
+
+    ended = process.run(
+        ["sh", "-c", "trap '' TERM; echo ready; yes | head -n 5000000"],
+        env=PATH, cwd=Path("/"), say=lambda line: process.kill() if line == "ready" else None,
+    )  # fmt: skip
+
+    assert ended.exit_code == -signal.SIGKILL
 
 
 def test_a_kill_from_a_signal_handler_ends_it_too() -> None:

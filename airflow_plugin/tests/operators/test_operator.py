@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from airflow.sdk import DAG, Connection
+from airflow.sdk import DAG, BaseOperator, Connection, XComArg
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout, TaskDeferred
 from operators.running import NOW, context, execute, outrider_connection
 from operators.stand_in import Answer, StandIn
@@ -261,6 +261,27 @@ def test_params_reach_the_job_and_only_the_authors_are_templates(storage: StandI
     assert not any(name.startswith(("AIRFLOW", "AWS", "PYTEST")) for name in seen)
     assert seen["HOME"] == os.path.dirname(seen["OUTRIDER_ENVIRONMENT"])
     assert json.loads(_read(storage, "environment.json"))["params"]["airport"] == "r"
+
+
+def test_params_that_a_mapped_task_has_from_another_are_data_too(storage: StandIn) -> None:
+    """As in any field that Airflow renders; what its author wrote, shared or for one instance, is a template."""
+    command = 'cp $OUTRIDER_ENVIRONMENT "$OUTRIDER_OUTPUT_X"'
+    with DAG("daily", schedule=None) as dag:
+        names = BaseOperator(task_id="names")
+        partial = LocalExecutionEnvironmentOperator.partial
+        shared = {"command": command, "params": {"run": "{{ dag_run.run_id }}"}, "outputs": {"x": Output()}}
+        given = {"name": "{{ conn.orders_db.password }}"}
+        partial(task_id="load", **shared).expand(params=XComArg(names))
+        partial(task_id="loads", **shared).expand(params=[{"name": "{{ dag_run.dag_id }}"}])
+
+    def told(task_id: str, params: dict[str, str]) -> dict[str, str]:
+        execute(dag.get_task(task_id).unmap({"params": params}), map_index=0)
+        found: dict[str, str] = json.loads(_read(storage, "environment.json"))["params"]
+        next(storage.store.rglob("environment.json")).unlink()
+        return found
+
+    assert told("load", given) == {"run": "r", **given}
+    assert told("loads", {"name": "{{ dag_run.dag_id }}"}) == {"run": "r", "name": "daily"}
 
 
 def test_uris_mode_leaves_the_data_where_it_is(storage: StandIn) -> None:

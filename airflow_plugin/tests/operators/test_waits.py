@@ -194,15 +194,16 @@ def test_a_sensor_without_a_grant_fails_for_good(storage: StandIn, deferrable: b
         execute(sensor(deferrable=deferrable))
 
 
+@pytest.mark.parametrize("soft", ["soft_fail", "never_fail"])
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_a_soft_sensor_without_a_grant_is_skipped(storage: StandIn, deferrable: bool) -> None:
+def test_a_soft_sensor_without_a_grant_is_skipped(storage: StandIn, deferrable: bool, soft: str) -> None:
     """However it waits, and whoever hears the refusal."""
     storage.ready["sealed"].append(NOT_GRANTED)
 
     with pytest.raises(AirflowSkipException):
-        execute(sensor(deferrable=deferrable, soft_fail=True))
+        execute(sensor(deferrable=deferrable, **{soft: True}))
     with pytest.raises(AirflowSkipException):
-        resume(sensor(deferrable=True, soft_fail=True), "after_wait", {"sealed": False, "refused": "no grant"})
+        resume(sensor(deferrable=True, **{soft: True}), "after_wait", {"sealed": False, "refused": "no grant"})
 
 
 def test_what_the_triggerer_was_refused_fails_the_sensor_for_good(storage: StandIn) -> None:

@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+from listener.test_spool import as_user
 from outrider_airflow.workplace import workplace
 
 
@@ -18,6 +20,22 @@ def test_it_is_the_jobs_own_and_gone_afterwards(tmp_path: Path) -> None:
         (home / "a/b").chmod(0o000)
 
     assert mode == 0o700
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root needs no rights, and only root may become somebody else")
+def test_it_is_gone_also_where_the_job_took_away_its_own_rights_there(tmp_path: Path) -> None:
+    """`chmod -R a-w .` where it starts."""
+    tmp_path.chmod(0o777)
+    for above in tmp_path.parents[:2]:
+        above.chmod(0o755)
+
+    def work() -> None:
+        with workplace(tmp_path) as home:
+            (home / "secret").touch()
+            home.chmod(0o500)
+
+    assert as_user(65534, work)
     assert list(tmp_path.iterdir()) == []
 
 

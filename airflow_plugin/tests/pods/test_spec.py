@@ -118,6 +118,13 @@ def test_ours_win_over_the_authors_variables_but_for_the_home() -> None:
     assert env(named(spec, "base")) == {"OUTRIDER_TEAM": "ads", "HOME": "/srv", "TMPDIR": "/outrider/tmp"}
 
 
+def test_a_param_reaches_the_job_as_it_was_given() -> None:
+    """Kubernetes puts earlier variables in for `$(NAME)`, secrets too, and makes `$` of `$$`: a param is data."""
+    plan = replace(PLAN, variables={"OUTRIDER_PARAM_PATTERN": "^$(PASSWORD)$$ costs 5$"})
+
+    assert env(named(made(plan), "base"))["OUTRIDER_PARAM_PATTERN"] == "^$$(PASSWORD)$$$$ costs 5$$"
+
+
 def test_what_is_left_open_is_filled_in_as_restricted_asks() -> None:
     spec = made(initContainers=[{"name": "mine"}], containers=[{"name": "base"}, {"name": "airflow-xcom-sidecar"}])
 

@@ -1,5 +1,7 @@
 """Which edges declared inputs mean, and what can't hold."""
 
+import time
+
 import pytest
 from outrider_airflow.dependencies import DeclarationRefused, Edge, plan_edges
 from outrider_contracts.declarations import Input, Output, TaskDeclaration, parse_declaration
@@ -90,3 +92,20 @@ def test_what_is_kept_for_its_run_can_not_be_read_by_another(source: Input) -> N
 
     with pytest.raises(DeclarationRefused, match=r'kept for its run only.*Output\(retention="3d"\)'):
         plan_edges(told, {"extract": frozenset(), "report": frozenset()}, dag_id="daily")
+
+
+def test_a_large_dag_is_planned_in_time_that_grows_with_its_edges() -> None:
+    """It is read in every process of its tasks: 5,000 tasks in layers, each reading the layer before the last, too."""
+    layers = [[f"t{layer:02}_{at:02}" for at in range(100)] for layer in range(50)]
+    downstream = {
+        task: frozenset(behind) for own, behind in zip(layers, [*layers[1:], []], strict=True) for task in own
+    }
+    reads = {
+        task: {"inputs": {"orders": Input(layers[at - 2][0], "orders")}} if at > 1 else {}
+        for at, own in enumerate(layers) for task in own
+    }  # fmt: skip
+    told = declared(**{task: {**EXTRACT, **inputs} for task, inputs in reads.items()})
+
+    began = time.process_time()
+    assert len(plan_edges(told, downstream)) == 4800
+    assert time.process_time() - began < 5

@@ -37,7 +37,8 @@ class ReattachingPodOperator(KubernetesPodOperator):
             return None
         annotations = pod.metadata.annotations or {}
         same_run = annotations.get(RUN_STARTED_AT) == attempt.run_started_at.isoformat()
-        if same_run and TRY in annotations and pod.status.phase != PodPhase.FAILED:
+        goes_on = pod.status.phase not in PodPhase.terminal_states and pod.metadata.deletion_timestamp is None
+        if same_run and TRY in annotations and (goes_on or pod.status.phase == PodPhase.SUCCEEDED):
             return pod
         self._leave(pod)
         return None
@@ -54,8 +55,7 @@ class ReattachingPodOperator(KubernetesPodOperator):
         store = context.get("task_state_store")
         if store is not None:
             store.set(_TRY, try_number)
-            if self.durable:
-                self._persist_pod_identity_to_task_state_store(context, pod)
+            self._persist_pod_identity_to_task_state_store(context, pod)
 
     def _kept_try(self, context: Context) -> int | None:
         """Whose try the kept pod is."""

@@ -58,6 +58,11 @@ def serve_xcom(pod: Manifest, *, image: str, pull_policy: str) -> Manifest:
     return made
 
 
+def literal(text: str) -> str:
+    """*text* as Kubernetes leaves it alone in a command or a variable: it would put variables in for `$(NAME)`."""
+    return text.replace("$", "$$")
+
+
 def secret(pod: Manifest, uid: str, files: Mapping[str, str]) -> Manifest:
     """The Secret that goes with the pod, *uid* in its cluster, and is removed with it. *files*: path -> content."""
     metadata = pod["metadata"]
@@ -114,7 +119,7 @@ def _tell(job: Manifest, plan: PodPlan, secret: str) -> None:
     authors = {entry["name"]: entry for entry in job.get("env", ())}
     for name, value in {"HOME": str(ROOT), "TMPDIR": str(ROOT / "tmp")}.items():
         authors.setdefault(name, {"name": name, "value": value})
-    authors.update({name: {"name": name, "value": value} for name, value in plan.variables.items()})
+    authors.update({name: {"name": name, "value": literal(value)} for name, value in plan.variables.items()})
     if plan.serves_credentials:
         name = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
         reference = {"secretKeyRef": {"name": secret, "key": "credentials-token"}}
