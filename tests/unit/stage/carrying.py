@@ -285,3 +285,16 @@ class CarryingSuite:
         with pytest.raises(OutputNotStored, match=r"regular|reserved|UTF-8|control character") as refused:
             stage_out(producer.environment, store, producer.layout)
         assert str(refused.value).isprintable()
+
+    def test_more_files_than_a_version_can_list_are_refused(
+        self, store: Store, producer: Job, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Storage would not read such a list, and call the output missing."""
+        monkeypatch.setattr("outrider_stage.outward.LARGEST_MANIFEST", 1000)
+        for number in range(20):
+            (producer.layout.output("orders") / str(number)).write_text("")
+
+        with pytest.raises(OutputNotStored, match="its 20 files are more than a version can list; pack them together"):
+            stage_out(producer.environment, store, producer.layout)
+
+        assert store.manifest(path_of(producer.task, "orders")) is None

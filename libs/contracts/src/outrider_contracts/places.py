@@ -29,6 +29,8 @@ _GENERATION = re.compile(
 
 MANIFEST = "_manifest.json"
 """Name of the file, written last, that makes a generation directory a version."""
+LARGEST_MANIFEST = 64 << 20
+"""Its bytes at most: half a million files. A job may write one itself, and storage reads it into its memory."""
 
 
 def escape(segment: str) -> str:

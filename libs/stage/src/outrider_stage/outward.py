@@ -9,6 +9,7 @@ from functools import partial
 
 from outrider_contracts.environments import Manifest
 from outrider_contracts.http import Environment
+from outrider_contracts.places import LARGEST_MANIFEST
 
 from outrider_stage.errors import OutputNotStored
 from outrider_stage.layout import Layout
@@ -26,7 +27,7 @@ def stage_out(environment: Environment, store: Store, layout: Layout) -> dict[st
     are not kept. Repeating it with the same files gives the same versions. Raises OutputNotStored for links, devices,
     sockets, names that are not UTF-8 and directories that can't be looked into: they cannot be carried, and leaving
     them out would lose data silently; for names with control characters, which policies of stores and lines of logs do
-    not take; and for files that change meanwhile.
+    not take; for files that change meanwhile; and for more of them than a manifest may list.
     """
     stored = {}
     for name, place in environment.outputs.items():
@@ -41,6 +42,8 @@ def stage_out(environment: Environment, store: Store, layout: Layout) -> dict[st
         try:
             files = each(partial(_put, store, place.path, root), sorted(_files(root)))
             stored[name] = Manifest(files=tuple(files), format=place.format)
+            if len(stored[name].model_dump_json().encode()) > LARGEST_MANIFEST:
+                raise ValueError(f"its {len(files)} files are more than a version can list; pack them together")
             store.commit(place.path, stored[name])
         except FileExistsError as error:
             raise OutputNotStored(f"output {name!r}: {error} is there already with other content") from error

@@ -20,7 +20,7 @@ from typing import ParamSpec, TypeVar
 from outrider_bus.ports import UnavailableError
 from outrider_contracts.environments import Manifest
 from outrider_contracts.http import StoreAddress
-from outrider_contracts.places import MANIFEST
+from outrider_contracts.places import LARGEST_MANIFEST, MANIFEST
 from outrider_contracts.tenants import Backend
 from pydantic import ValidationError
 
@@ -36,8 +36,6 @@ _ON_THE_WAY, _GENERATION, _OURS = 0o755, 0o777, 0o700
 """Modes of directories. A try's job writes into its generations, under a user this service need not know; what fences
 teams is that each is shown its own directory alone."""
 _DRAFT = f".{MANIFEST}."
-_LARGEST = 64 << 20
-"""Bytes of a manifest: half a million files."""
 
 
 class DirectoryTree:
@@ -251,9 +249,9 @@ def _read_file(directory: int, name: str) -> bytes:
         raise UnsafePath(f"{name} can't be read as a plain file: {error}") from None
     with os.fdopen(file, "rb") as opened:
         found = os.fstat(opened.fileno())
-        if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
-            raise UnsafePath(f"{name} is no plain file of at most {_LARGEST} bytes")
-        return opened.read(_LARGEST)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST_MANIFEST:
+            raise UnsafePath(f"{name} is no plain file of at most {LARGEST_MANIFEST} bytes")
+        return opened.read(LARGEST_MANIFEST)
 
 
 def _write_file(directory: int, name: str, content: bytes) -> None:

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from outrider_bus.ports import UnavailableError
 from outrider_contracts.environments import Manifest
 from outrider_contracts.http import StoreAddress
-from outrider_contracts.places import MANIFEST
+from outrider_contracts.places import LARGEST_MANIFEST, MANIFEST
 from outrider_contracts.tenants import Backend
 from pydantic import ValidationError
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MARKER = "_outrider/storage.json"
 """No team's name begins with an underscore, so the marker is in nobody's prefix."""
-_LARGEST = 64 << 20
-"""Bytes of a manifest, as on a shared volume: a job that talks to the store itself can write one of any size."""
 _AWAY = {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "503", "500", "502", "504"}
 
 
@@ -109,7 +107,7 @@ class S3Manifests:
 
     async def read(self, path: str) -> Manifest | None:
         guard(path)
-        raw = await get(self._client, self._bucket, path + MANIFEST, most=_LARGEST)
+        raw = await get(self._client, self._bucket, path + MANIFEST, most=LARGEST_MANIFEST)
         if raw is None:
             return None
         try:
