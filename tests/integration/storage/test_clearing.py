@@ -331,6 +331,31 @@ async def test_a_place_nobody_came_for_is_given_up_after_the_run(platform: Platf
     assert await platform.said(VersionDoomed) == []
 
 
+async def test_an_end_heard_of_when_all_is_on_its_way_out_holds_up_no_other(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can't be sealed any more. The oldest are looked at first, and so many at once."""
+    monkeypatch.setattr("storage.cases.tidy._BATCH", 1)
+    late, other = task("extract").attempt(1), task("extract", "r2").attempt(1)
+    await platform.hear(run_started(run()))
+    await platform.ensure(late, SHORT)
+    await platform.hear(run_finished(run(), END))
+    platform.airflow_says(run())
+    platform.now = END + timedelta(days=30)
+    assert await platform.clear() == (1, 0)
+    await platform.hear(task_finished(late, "success", END))
+    began = platform.now
+    await platform.hear(run_started(run("r2"), began, logical_date=began))
+    environment = await platform.ensure(other, SHORT, began, began)
+    await platform.write(environment)
+    await platform.hear(task_finished(other, "success", platform.now, began))
+
+    platform.later(minutes=1)
+    await platform.tidy()
+
+    assert [sealed["task"]["run_id"] for sealed in await platform.said(EnvironmentSealed)] == ["r2"]
+
+
 async def test_a_run_that_never_was_leaves_nothing_behind(platform: Platform) -> None:
     await platform.hear(graph(run(), EXTRACT), run_started(run()))
     platform.later(hours=2)

@@ -39,7 +39,9 @@ _ENDED_UNSEALED = """
 SELECT a.*, a.declaration::text AS declaration_text, a.inputs::text AS inputs_text, e.state AS ended
 FROM storage.attempts a
 JOIN storage.ends e USING (team, dag_id, run_id, task_id, map_index, run_started_at, try_number)
-WHERE a.state IN ('announced', 'ready') AND e.ended_at <= $1 AND (
+WHERE a.state IN ('announced', 'ready') AND e.ended_at <= $1
+  AND NOT EXISTS (SELECT FROM storage.versions v
+                  WHERE (v.place, v.generation) = (a.place, a.generation) AND v.state <> 'open') AND (
     NOT a.adoptable OR e.state <> 'up_for_retry'
     OR EXISTS (SELECT FROM storage.ends l
                WHERE (l.team, l.dag_id, l.run_id, l.task_id, l.map_index, l.run_started_at)
@@ -226,7 +228,7 @@ async def unused(connection: Connection, due_before: datetime, limit: int) -> li
 
 
 async def ended_unsealed(connection: Connection, ended_before: datetime, limit: int) -> list[tuple[Attempt, str]]:
-    """Attempts whose try ended without a seal, with the state it ended in."""
+    """Attempts whose try ended without a seal and can be sealed, with the state it ended in."""
     rows: list[Row] = await connection.fetch(_ENDED_UNSEALED, ended_before, limit)
     return [(attempt_of(row, suffix="_text"), row["ended"]) for row in rows]
 
