@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MARKER = "_outrider/storage.json"
 """No team's name begins with an underscore, so the marker is in nobody's prefix."""
-_AWAY = {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "503", "500", "502", "504"}
+_AWAY = {
+    "SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "503", "500", "502", "504",
+    "ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed",
+}  # fmt: skip
+"""Answers that say nothing of what was asked for; the last are about storage's own keys and clock."""
 
 
 def config() -> AioConfig:
