@@ -1,6 +1,8 @@
 """How `outrider events` reads what is typed and spells what lies in Kafka, whatever that is."""
 
+import json
 import unicodedata
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -165,6 +167,22 @@ def test_a_group_is_as_late_as_its_latest_partition() -> None:
     lags = [Lag("g", "t", 0, 5, 10, 5, 3.0), Lag("g", "t", 1, None, 2, 2, 60.0), Lag("h", "t", 0, 1, 1, 0, 0.0)]
 
     assert totals(lags) == [("g", 7, 60.0), ("h", 0, 0.0)]
+
+
+def test_an_age_that_can_not_be_seen_is_too_far_for_who_asks_for_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a pager stays silent where the operator may not read the topic."""
+    lags = [Lag("g", "t", 0, 5, 10, 5, 3.0), Lag("g", "t", 1, 5, 10, 5, None)]
+    monkeypatch.setattr("outrider_cli.events_groups.broker_of", lambda _: nullcontext())
+    monkeypatch.setattr("outrider_cli.events_groups.measure", lambda *_: lags)
+
+    bounded = CliRunner().invoke(app, ["events", "lag", "--max-seconds", "60"])
+    unbounded = CliRunner().invoke(app, ["events", "lag", "--json"])
+
+    assert totals(lags) == [("g", 10, None)]
+    assert bounded.exit_code == 3
+    assert "unknown" in bounded.output
+    assert unbounded.exit_code == 0
+    assert [lag["seconds"] for lag in json.loads(unbounded.output)] == [3.0, None]
 
 
 class Blind(Broker):

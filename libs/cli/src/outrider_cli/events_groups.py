@@ -32,8 +32,8 @@ class Lag:
     committed: int | None
     end: int
     records: int
-    seconds: float
-    """Age of the first record that is not committed; 0 where all are."""
+    seconds: float | None
+    """Age of the first record that is not committed; 0 where all are, None where that record can't be seen."""
 
 
 def groups(context: typer.Context, as_json: AsJson = False) -> None:
@@ -79,7 +79,8 @@ def lag(
     """Show how far groups are behind: records not committed, and the age of the first of them.
 
     Partitions that are behind are shown below their group. A group without members goes on being behind: see
-    `outrider events groups`.
+    `outrider events groups`. An age is unknown (null as JSON) where you may not read the topic or its record does not
+    come in time; for --max-seconds that is too far.
 
     \b
     Examples:
@@ -104,7 +105,8 @@ def lag(
     behind = [
         name
         for name, records, seconds in totals(found)
-        if (max_records is not None and records > max_records) or (max_seconds is not None and seconds > max_seconds)
+        if (max_records is not None and records > max_records)
+        or (max_seconds is not None and (seconds is None or seconds > max_seconds))
     ]
     if behind:
         raise typer.Exit(_BEHIND)
@@ -124,20 +126,23 @@ def measure(broker: Broker, only: Sequence[str]) -> list[Lag]:
         behind = {place: at for (owner, place), at in first.items() if owner == name and at < ends[place][1]}
         times |= {(name, place): at for place, at in times_at(broker, behind).items()}
     now = datetime.now(UTC)
-    return [
-        Lag(
-            name, *place, committed, ends[place][1], max(0, ends[place][1] - first[name, place]),
-            round(max(0.0, (now - times[name, place]).total_seconds()), 1) if (name, place) in times else 0.0,
-        )
-        for name, place, committed in sorted(live, key=lambda one: (one[0], one[1]))
-    ]  # fmt: skip
+    ages = {key: round(max(0.0, (now - at).total_seconds()), 1) for key, at in times.items()}
+    lags = []
+    for name, place, committed in sorted(live, key=lambda one: (one[0], one[1])):
+        records = max(0, ends[place][1] - first[name, place])
+        seconds = ages.get((name, place)) if records else 0.0
+        lags.append(Lag(name, *place, committed, ends[place][1], records, seconds))
+    return lags
 
 
-def totals(found: Sequence[Lag]) -> list[tuple[str, int, float]]:
-    """Per group: all its records, and the age of the oldest of them."""
-    names = sorted({one.group for one in found})
-    of = {name: [one for one in found if one.group == name] for name in names}
-    return [(name, sum(one.records for one in of[name]), max(one.seconds for one in of[name])) for name in names]
+def totals(found: Sequence[Lag]) -> list[tuple[str, int, float | None]]:
+    """Per group: all its records, and the age of the oldest of them; None where one's is unknown."""
+    rows: list[tuple[str, int, float | None]] = []
+    for name in sorted({one.group for one in found}):
+        of = [one for one in found if one.group == name]
+        ages = [one.seconds for one in of if one.seconds is not None]
+        rows.append((name, sum(one.records for one in of), max(ages) if len(ages) == len(of) else None))
+    return rows
 
 
 def lag_table(found: Sequence[Lag], *, every_partition: bool) -> Table:
@@ -146,13 +151,17 @@ def lag_table(found: Sequence[Lag], *, every_partition: bool) -> Table:
     shown = table("group", "partition", *numbers, right=numbers)
     for name, records, seconds in totals(found):
         colour = "green" if not records else "yellow"
-        shown.add_row(escape(name), "", f"[{colour}]{records:,}[/]", f"[{colour}]{length(seconds)}[/]", "", "")
+        shown.add_row(escape(name), "", f"[{colour}]{records:,}[/]", f"[{colour}]{_age(seconds)}[/]", "", "")
         for one in found:
             if one.group == name and (one.records or every_partition):
                 committed = "none" if one.committed is None else str(one.committed)
                 place = escape(f"{one.topic}/{one.partition}")
-                shown.add_row("", place, f"{one.records:,}", length(one.seconds), committed, str(one.end))
+                shown.add_row("", place, f"{one.records:,}", _age(one.seconds), committed, str(one.end))
     return shown
+
+
+def _age(seconds: float | None) -> str:
+    return "unknown" if seconds is None else length(seconds)
 
 
 def _looks(broker: Broker, only: Sequence[str], seconds: float) -> Iterator[list[Lag]]:
