@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import PodLaunchFailedException
 from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
-from kubernetes.client import CoreV1Api, V1ObjectMeta, V1Pod
+from kubernetes.client import CoreV1Api, V1ObjectMeta, V1Pod, V1PodStatus
 from outrider_airflow import ExecutionEnvironmentOperator
 from outrider_airflow.attempt import Attempt
 from outrider_airflow.errors import JobFailed
@@ -101,11 +101,18 @@ def test_a_pod_whose_trigger_failed_is_deleted(durable: bool) -> None:
     assert after.pod_manager.deleted == ["work-x"]
 
 
-@pytest.mark.parametrize(("deleted", "found"), [(None, True), (NOW, False)])
-def test_no_try_goes_on_with_a_pod_that_is_being_deleted(deleted: datetime | None, found: bool) -> None:
-    """A drained node takes worker and pod alike: the job is told to end, and its task would fail with it."""
+@pytest.mark.parametrize(
+    ("begun", "deleted", "found"), [(True, None, True), (True, NOW, False), (False, None, False)]
+)  # fmt: skip
+def test_a_try_goes_on_only_with_a_pod_that_has_begun_and_stays(
+    begun: bool, deleted: datetime | None, found: bool
+) -> None:
+    """A drained node takes worker and pod alike: the job is told to end, and its task would fail with it. And a worker
+    that is lost in between leaves a pod that waits for its Secret in vain."""
     labels, annotations = {"try_number": "1"}, {RUN_STARTED_AT: NOW.isoformat(), TRY: "1"}
     pod = seen(base=RUNNING, out=RUNNING, proxy=RUNNING)
+    if not begun:
+        pod.status = V1PodStatus(phase="Pending")
     pod.metadata = V1ObjectMeta(
         name="work-x", namespace="ads", labels=labels, annotations=annotations, deletion_timestamp=deleted
     )

@@ -37,8 +37,7 @@ class ReattachingPodOperator(KubernetesPodOperator):
             return None
         annotations = pod.metadata.annotations or {}
         same_run = annotations.get(RUN_STARTED_AT) == attempt.run_started_at.isoformat()
-        goes_on = pod.status.phase not in PodPhase.terminal_states and pod.metadata.deletion_timestamp is None
-        if same_run and TRY in annotations and (goes_on or pod.status.phase == PodPhase.SUCCEEDED):
+        if same_run and TRY in annotations and (_goes_on(pod) or pod.status.phase == PodPhase.SUCCEEDED):
             return pod
         self._leave(pod)
         return None
@@ -87,3 +86,11 @@ class ReattachingPodOperator(KubernetesPodOperator):
                 self.pod_manager.delete_pod(pod)
         except (ApiException, HTTPError, AirflowException) as error:
             self.log.warning("What lost tries left could not be cleared now: %s", error)
+
+
+def _goes_on(pod: V1Pod) -> bool:
+    """Whether it works. Where nothing of it has begun, its worker may have been lost before the pod had its Secret."""
+    if pod.status.phase in PodPhase.terminal_states or pod.metadata.deletion_timestamp is not None:
+        return False
+    statuses = (*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ()))
+    return any(status.state.running or status.state.terminated for status in statuses)
