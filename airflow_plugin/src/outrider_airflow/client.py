@@ -175,9 +175,12 @@ class StorageClient:
                 )
             if response.is_error:
                 raise _NotYet(f"{self.access.token_url} answered {response.status_code}")
-            given = response.json()
-            self._token = given["access_token"]
-            self._token_ends = time.monotonic() + max(float(given["expires_in"]) - 30, 0)
+            try:
+                given = response.json()
+                self._token, seconds = str(given["access_token"]), float(given["expires_in"])
+            except (ValueError, KeyError, TypeError):
+                raise _NotYet(f"{self.access.token_url} answered {response.status_code} without a token") from None
+            self._token_ends = time.monotonic() + max(seconds - 30, 0)
         return self._token
 
 
@@ -195,18 +198,30 @@ def _reaching(url: str) -> Iterator[None]:
 
 def _read(response: httpx.Response, kind: type[A]) -> A:
     if response.status_code == 202:
-        not_ready = NotReady.model_validate_json(response.content)
+        not_ready = _parsed(response, NotReady)
         if not_ready.until is not None or kind is OutputAnswer:
             raise InputAwaited(not_ready)
         raise _NotYet(f"waiting for {not_ready.waiting_for}", not_ready.retry_after_seconds)
     if response.is_success:
-        return kind.model_validate_json(response.content)
+        return _parsed(response, kind)
     problem = _problem(response)
-    if problem is None:  # not storage's word, but that of something on the way
-        raise _NotYet(f"{response.status_code} {response.text[:200] or response.reason_phrase}")
+    if problem is None:
+        raise _foreign(response)
     if response.is_client_error and response.status_code not in (408, 429):
         _refuse(problem)
     raise _NotYet(f"{response.status_code} {problem.message}")
+
+
+def _parsed(response: httpx.Response, kind: type[A]) -> A:
+    try:
+        return kind.model_validate_json(response.content)
+    except ValueError:
+        raise _foreign(response) from None
+
+
+def _foreign(response: httpx.Response) -> _NotYet:
+    """Not storage's word, but that of something on the way."""
+    return _NotYet(f"{response.status_code} {response.text[:200] or response.reason_phrase}")
 
 
 def _problem(response: httpx.Response) -> Problem | None:
