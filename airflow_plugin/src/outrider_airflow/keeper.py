@@ -64,8 +64,10 @@ def _finish(pid: int) -> None:
     """Have all that was to be said with the broker or in the spool before the process ends."""
     if pid != os.getpid():  # a fork's end is not ours
         return
+    while not _waiting.empty():  # one that can't be said is taken off, too
+        with suppress(Exception):
+            _say_waiting(0)
     with suppress(Exception):
-        _say_waiting(0)
         publisher().settle()
 
 

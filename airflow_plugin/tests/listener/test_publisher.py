@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from listener.test_spool import as_user
+from outrider_airflow import keeper
 from outrider_airflow import publisher as module
 from outrider_airflow.publisher import FLUSH_SECONDS, Publisher
 from outrider_airflow.settings import Settings
@@ -183,6 +184,19 @@ for number in range(5):
     subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=True, timeout=60)
 
     assert len(spooled(tmp_path)) == 5
+
+
+def test_what_can_not_be_said_at_the_end_keeps_nothing_else_from_being_said(
+    alone: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "publisher", lambda: alone)
+    monkeypatch.setattr(keeper, "keep", lambda: None)  # its thread has not come to it yet
+    for number in (0, 1, 0, 2):
+        keeper.say(lambda number=number: [fact(1 // number)], like=None)  # type: ignore[misc]
+
+    keeper._finish(os.getpid())
+
+    assert len(spooled(tmp_path)) == 2
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # Airflow forks so, and this is about it
