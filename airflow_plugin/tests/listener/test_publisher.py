@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from listener.test_spool import as_user
+from listener.users import as_user, for_many_users, let_in
 from outrider_airflow import keeper
 from outrider_airflow import publisher as module
 from outrider_airflow.publisher import FLUSH_SECONDS, Publisher
@@ -141,11 +141,10 @@ def test_what_a_task_that_may_not_read_the_password_says_is_in_the_spool(tmp_pat
     assert len(spooled(tmp_path)) == 1
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@for_many_users
 def test_what_another_user_spooled_is_left_to_that_one_and_holds_up_nothing(tmp_path: Path) -> None:
     """`run_as_user`: an error in the client's callback would end the sending of all that lies behind."""
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
+    let_in(tmp_path)
     spool = Spool(tmp_path / "spool")
     spool.add(Record("topic", "ads/daily/run", b"{}", ()))
 

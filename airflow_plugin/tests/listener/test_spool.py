@@ -1,11 +1,11 @@
 """What the broker did not take waits on disk, in order, and is taken by one process at a time."""
 
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from listener.users import as_user, for_many_users, let_in
 from outrider_airflow.spool import Spool, Spooled
 from outrider_contracts.envelope import Record
 
@@ -107,43 +107,26 @@ def test_it_knows_the_keys_it_holds(tmp_path: Path) -> None:
     assert not spool.holds_any(Record("topic", "ads/daily/other", b"", ()))
 
 
-def as_user(user: int, act: Callable[[], object]) -> bool:
-    """Whether a process of that user came to the end of it."""
-    if (child := os.fork()) == 0:
-        try:
-            os.setgroups([])
-            os.setgid(user)
-            os.setuid(user)
-            act()
-        finally:
-            os._exit(0 if sys.exception() is None else 1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@for_many_users
 def test_a_task_of_another_user_may_use_it(tmp_path: Path) -> None:
     """`run_as_user`: the directory was made by whoever came first."""
-    tmp_path.chmod(0o755)
-    for above in tmp_path.parents[:2]:
-        above.chmod(0o755)
-    Spool(tmp_path / "spool").add(RECORD)
-    if (child := os.fork()) == 0:
-        os.setuid(65534)
-        spool = Spool(tmp_path / "spool")
+    let_in(tmp_path)
+    spool = Spool(tmp_path / "spool")
+    spool.add(RECORD)
+
+    def use() -> None:
         spool.mark_away()
         spool.add(RECORD)
-        os._exit(0 if spool.away() else 1)
+        assert spool.away()
 
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert kept(Spool(tmp_path / "spool")) == [RECORD, RECORD]
+    assert as_user(65534, use)
+    assert kept(spool) == [RECORD, RECORD]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@for_many_users
 def test_what_a_task_of_another_user_made_there_is_in_nobody_s_way(tmp_path: Path) -> None:
     """Also where that one was the first to miss the broker, and the first to empty the spool."""
-    tmp_path.chmod(0o777)
-    for above in tmp_path.parents[:2]:
-        above.chmod(0o755)
+    let_in(tmp_path)
     spool, seen = Spool(tmp_path / "spool"), tmp_path / "seen"
 
     def deliver(spooled: Sequence[Spooled]) -> None:
@@ -162,12 +145,10 @@ def test_what_a_task_of_another_user_made_there_is_in_nobody_s_way(tmp_path: Pat
     assert seen.read_text() == "1"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@for_many_users
 def test_what_a_task_of_another_user_spooled_is_read_whatever_that_one_s_umask(tmp_path: Path) -> None:
     """Hardened hosts have 027: put aside as no record, it would be lost."""
-    tmp_path.chmod(0o777)
-    for above in tmp_path.parents[:2]:
-        above.chmod(0o755)
+    let_in(tmp_path)
     spool, seen = Spool(tmp_path / "spool"), tmp_path / "seen"
 
     def add() -> None:

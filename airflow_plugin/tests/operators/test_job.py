@@ -89,10 +89,10 @@ def test_children_left_behind_are_ended_with_the_job() -> None:
 def test_children_left_behind_that_go_on_talking_are_ended_too() -> None:
     began = time.monotonic()
 
-    ended = run("sh", "-c", "(for _ in $(seq 1000); do echo on; sleep 0.01; done) & exit 0")
+    ended = run("sh", "-c", "(for _ in $(seq 10000); do echo on; sleep 0.01; done) & exit 0")
 
     assert ended.exit_code == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_a_kill_ends_the_whole_group() -> None:

@@ -6,8 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-from listener.test_spool import as_user
+from listener.users import as_user, for_many_users, let_in
 from outrider_airflow.workplace import workplace
 
 
@@ -23,12 +22,10 @@ def test_it_is_the_jobs_own_and_gone_afterwards(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="root needs no rights, and only root may become somebody else")
+@for_many_users
 def test_it_is_gone_also_where_the_job_took_away_its_own_rights_there(tmp_path: Path) -> None:
     """`chmod -R a-w .` where it starts."""
-    tmp_path.chmod(0o777)
-    for above in tmp_path.parents[:2]:
-        above.chmod(0o755)
+    let_in(tmp_path)
 
     def work() -> None:
         with workplace(tmp_path) as home:

@@ -65,6 +65,18 @@ async def test_a_cancellation_out_of_a_handler_is_its_records_failure(kind: str)
     assert outcomes == [Outcome("failed", "RuntimeError: cancelled from within: CancelledError()")] * 2
 
 
+async def raises_what_no_table_takes(*_: object) -> None:
+    raise ValueError("\0 \ud800")
+
+
+@pytest.mark.parametrize("kind", ["lanes", "batches"])
+async def test_what_a_handler_raises_is_told_as_a_table_takes_it(kind: str) -> None:
+    """It may quote what came from outside; a replay that can't keep it would fail as a whole."""
+    [outcome] = await attempt(kind, raises_what_no_table_takes).all([RawRecord("t", 0, 1, AT, None, b"{}")])
+
+    assert outcome == Outcome("failed", "ValueError: \\0 ?")
+
+
 async def test_a_cancellation_of_ours_ends_the_attempt() -> None:
     waiting = attempt("lanes", waits_for_ever)
     task = asyncio.create_task(waiting.all([RawRecord("t", 0, 1, AT, None, b"{}")]))

@@ -20,9 +20,9 @@ def _utc(value: datetime) -> datetime:
     try:
         moment = value.astimezone(UTC)
     except OverflowError:
-        moment = _FIRST
+        moment = _FIRST  # or beyond the last: neither is taken
     if not _FIRST < moment < _LAST:
-        raise ValueError("the moment lies outside the years 1 to 9999 in UTC")
+        raise ValueError("the moment is not between the first and the last one of the years 1 to 9999 in UTC")
     return moment
 
 

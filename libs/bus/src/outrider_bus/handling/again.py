@@ -99,7 +99,7 @@ async def _attempt(group: Group, heard: Heard[Event], database: PostgresDatabase
     except Exception as error:  # whatever a handler raises is the record's outcome, and holds up no other
         if _is_for_now(error):
             raise UnavailableError(str(error)) from error
-        return Outcome("failed", f"{type(error).__name__}: {error}")
+        return Outcome("failed", spell(error))
     return DONE
 
 
@@ -196,7 +196,7 @@ class Attempt:
             try:
                 lanes.setdefault(self.group.lane(heard.event), []).append(place)
             except Exception as error:  # noqa: BLE001 - a lane function that fails on a fact is the fact's failure
-                outcomes[place] = Outcome("failed", f"{type(error).__name__}: {error}")
+                outcomes[place] = Outcome("failed", spell(error))
         room = asyncio.Semaphore(max(1, self.group.at_once // 4))
 
         async def one_after_the_other(places: Sequence[int]) -> None:

@@ -19,8 +19,10 @@ from outrider_contracts.replays import Replay, ReplayCounts, ReplayFailure
 from outrider_contracts.tenants import AuditRecorded
 
 from outrider_bus.database import PostgresDatabase
+from outrider_bus.deadletters import cleaned
 from outrider_bus.groups import Group
 from outrider_bus.handling import again
+from outrider_bus.handling.patience import spell
 from outrider_bus.ports import UnavailableError
 from outrider_bus.records import RawRecord, raw
 from outrider_bus.replay import jobs
@@ -102,7 +104,7 @@ class Replaying:
             raise
         except Exception as error:  # noqa: BLE001 - a bug must not make it run for ever; an operator may resume it
             _LOG.exception("replay failed", replay=self._job.id)
-            await self._end("failed", f"{type(error).__name__}: {error}")
+            await self._end("failed", spell(error))
 
     async def _read(self, reader: RangeReader) -> None:
         ends = {part.partition: part.end for part in self._job.partitions}
@@ -163,7 +165,7 @@ class Replaying:
                     counts["matching"] += outcome.kind != "left_out"
                     counts[outcome.kind] += 1
                 if outcome.kind == "failed":
-                    reason = outcome.reason[:_LONGEST_REASON].replace("\0", "\\0")
+                    reason = cleaned(outcome.reason)[:_LONGEST_REASON]
                     failures.append(ReplayFailure(partition=record.partition, offset=record.offset, reason=reason))
             await self._save_now_and_then()
         return counts, failures

@@ -109,7 +109,8 @@ class Relay:
             routed = [said for said in rows if self._routes.is_open(said.row.topic)]
             moved = await self._send(connection, routed, ours_until)
             await outbox.delete(connection, moved)
-            if len(moved) == len(routed) and (routed or not (rows or self._routes.closed)):
+            nothing_waits = not rows and not self._routes.closed
+            if len(moved) == len(routed) and (routed or nothing_waits):
                 self.error = ""
             if len(rows) == _BATCH and (moved or len(routed) < len(rows)):
                 continue
